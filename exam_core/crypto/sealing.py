@@ -1,0 +1,85 @@
+"""Encryption with age (C2SP age v1): to X25519 recipients, or with a passphrase.
+
+Plaintext is returned only after the whole message was verified; there is no streaming.
+"""
+
+from typing import NewType
+
+import pyrage
+
+from exam_core.errors import InputError, IntegrityError, declare
+
+SEAL_OPEN = declare("seal.open", "解密失败：口令或密钥不对，或文件已损坏；请核对后重试。")
+SEAL_KEY = declare("seal.key", "密钥格式不对，请检查选择的密钥文件。")
+
+Recipient = NewType("Recipient", str)
+"""A public sealing key: `age1…`."""
+
+SealingIdentity = NewType("SealingIdentity", str)
+"""A private sealing key: `AGE-SECRET-KEY-1…`."""
+
+
+def generate_identity() -> SealingIdentity:
+    """Draw a new private sealing key from the system's randomness."""
+    return SealingIdentity(str(pyrage.x25519.Identity.generate()))
+
+
+def recipient_of(identity: SealingIdentity) -> Recipient:
+    """The public key of a private sealing key.
+
+    Raises:
+        InputError: `seal.key`.
+    """
+    return Recipient(str(_identity(identity).to_public()))
+
+
+def seal(plaintext: bytes, recipients: list[Recipient]) -> bytes:
+    """Encrypt so that any one of the recipients can open it.
+
+    Raises:
+        InputError: `seal.key`, when a recipient is malformed or none is given.
+    """
+    if not recipients:
+        raise InputError(SEAL_KEY, "没有指定接收方公钥")
+    try:
+        keys = [pyrage.x25519.Recipient.from_str(recipient) for recipient in recipients]
+    except pyrage.RecipientError as error:
+        raise InputError(SEAL_KEY, "接收方公钥格式不对") from error
+    return bytes(pyrage.encrypt(plaintext, keys))
+
+
+def unseal(ciphertext: bytes, identity: SealingIdentity) -> bytes:
+    """Decrypt what was sealed to this identity.
+
+    Raises:
+        IntegrityError: `seal.open`, for a wrong key and for altered bytes alike.
+        InputError: `seal.key`.
+    """
+    try:
+        return bytes(pyrage.decrypt(ciphertext, [_identity(identity)]))
+    except (pyrage.DecryptError, ValueError) as error:
+        raise IntegrityError(SEAL_OPEN, "无法解密：密钥不符或文件已损坏") from error
+
+
+def seal_with_passphrase(plaintext: bytes, passphrase: str) -> bytes:
+    """Encrypt under a passphrase (scrypt); costs about a second by design."""
+    return bytes(pyrage.passphrase.encrypt(plaintext, passphrase))
+
+
+def unseal_with_passphrase(ciphertext: bytes, passphrase: str) -> bytes:
+    """Decrypt what was sealed under this passphrase.
+
+    Raises:
+        IntegrityError: `seal.open`, for a wrong passphrase and for altered bytes alike.
+    """
+    try:
+        return bytes(pyrage.passphrase.decrypt(ciphertext, passphrase))
+    except (pyrage.DecryptError, ValueError) as error:
+        raise IntegrityError(SEAL_OPEN, "无法解密：口令不对或文件已损坏") from error
+
+
+def _identity(identity: SealingIdentity) -> pyrage.x25519.Identity:
+    try:
+        return pyrage.x25519.Identity.from_str(identity)
+    except pyrage.IdentityError as error:
+        raise InputError(SEAL_KEY, "私钥格式不对") from error

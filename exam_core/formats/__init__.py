@@ -1,0 +1,1 @@
+"""The files and records that outlive a program: each has a version, a spec and test vectors."""

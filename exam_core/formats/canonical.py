@@ -1,0 +1,40 @@
+"""The one JSON encoding of a value: UTF-8, keys sorted, no white space, no floats needed.
+
+A decoder that accepts a second encoding of the same value lets two parties sign different bytes
+for one thing; so `decode_canonical` re-encodes and compares. Specified in
+`docs/spec/canonical-encoding.md`.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from exam_core.errors import InputError
+
+_T = TypeVar("_T")
+
+
+def encode_canonical(value: Any) -> bytes:
+    """The canonical bytes of a struct or of plain JSON values."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def decode_canonical(data: bytes, kind: type[_T], code: str, name: str) -> _T:
+    """The value of canonical bytes.
+
+    Args:
+        data: What came from outside.
+        kind: A msgspec struct that forbids unknown fields.
+        code: The error code to refuse with.
+        name: What it is, in Chinese, for the message.
+
+    Raises:
+        InputError: `code`, or the value's own refusal.
+    """
+    try:
+        value = msgspec.json.decode(data, type=kind, strict=True)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(code, f"{name}格式不对") from error
+    if encode_canonical(value) != data:
+        raise InputError(code, f"{name}不是规范编码")
+    return value

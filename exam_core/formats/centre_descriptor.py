@@ -1,0 +1,61 @@
+"""What headquarters vouches for about an exam centre: its keys and the CA of its LAN.
+
+A kiosk that has `root.json` and the signed descriptor trusts nothing at first sight.
+"""
+
+import msgspec
+
+from exam_core.crypto.sealing import Recipient
+from exam_core.crypto.signing import PrivateSigningKey, PublicSigningKey
+from exam_core.errors import declare
+from exam_core.formats.canonical import decode_canonical, encode_canonical
+from exam_core.formats.dsse import sign_envelope, verify_envelope
+from exam_core.formats.trust_root import TrustRoot
+from exam_core.model.identifiers import CentreId
+
+CENTRE_MALFORMED = declare("centre.malformed", "考点文件格式不对，请由考点重新生成后送总部签名。")
+
+_PAYLOAD_TYPE = "application/vnd.gongyuan.centre.v1+json"
+
+
+class CentreDescriptor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Public facts of one centre.
+
+    `opening_recipient` seals opening bundles to the centre; `signing_key` verifies its results;
+    `ca_certificate` (PEM) issues the certificates of its server and its kiosks.
+    """
+
+    centre_id: CentreId
+    name: str
+    opening_recipient: Recipient
+    signing_key: PublicSigningKey
+    ca_certificate: str
+
+
+def encode_centre(centre: CentreDescriptor) -> bytes:
+    """The unsigned descriptor, as the centre sends it to headquarters."""
+    return encode_canonical(centre)
+
+
+def parse_centre(data: bytes) -> CentreDescriptor:
+    """The descriptor from its unsigned bytes.
+
+    Raises:
+        InputError: `centre.malformed`.
+    """
+    return decode_canonical(data, CentreDescriptor, CENTRE_MALFORMED, "考点文件")
+
+
+def sign_centre(centre: CentreDescriptor, keys: list[PrivateSigningKey]) -> bytes:
+    """The descriptor signed by headquarters."""
+    return sign_envelope(encode_centre(centre), _PAYLOAD_TYPE, keys)
+
+
+def verify_centre(data: bytes, root: TrustRoot) -> CentreDescriptor:
+    """The descriptor, once headquarters' signatures hold.
+
+    Raises:
+        InputError: `signature.malformed`, `signature.type`, `centre.malformed`.
+        IntegrityError: `signature.invalid`, `signature.threshold`.
+    """
+    return parse_centre(verify_envelope(data, _PAYLOAD_TYPE, root.trusted(), root.threshold))

@@ -1,0 +1,130 @@
+"""DSSE envelopes: signed bytes with a type, by one or several named keys.
+
+An envelope is verified against a set of trusted keys and a threshold of *distinct* keys; the
+payload is returned only then. What was signed is what is returned: nothing is re-serialised.
+Source: DSSE v1.0.2 (secure-systems-lab), protocol.md and envelope.md.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from exam_core import limits
+from exam_core.crypto.signing import (
+    PrivateSigningKey,
+    PublicSigningKey,
+    key_id,
+    public_key_of,
+    sign_bytes,
+    signature_holds,
+)
+from exam_core.errors import InputError, IntegrityError, declare
+from exam_core.formats.canonical import decode_canonical, encode_canonical
+
+SIGNATURE_MALFORMED = declare("signature.malformed", "签名文件格式不对，请重新取得该文件。")
+SIGNATURE_TYPE = declare("signature.type", "文件种类不符，请检查是否选错了文件。")
+SIGNATURE_INVALID = declare("signature.invalid", "签名不对，文件可能被改动过；停止使用并上报。")
+SIGNATURE_THRESHOLD = declare(
+    "signature.threshold", "可信签名人数不足；请联系总部核对签名与信任根。"
+)
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One signature of an envelope; `keyid` is the SHA-256 of the public key, in hex."""
+
+    keyid: str
+    sig: str
+
+
+class Envelope(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
+    """A DSSE envelope: base64 payload, its type, its signatures."""
+
+    payload: str
+    payload_type: str
+    signatures: tuple[Signature, ...]
+
+
+def sign_envelope(payload: bytes, payload_type: str, keys: Sequence[PrivateSigningKey]) -> bytes:
+    """An envelope with one signature for each key, in the order given, in canonical form."""
+    signatures = tuple(
+        Signature(
+            keyid=key_id(public_key_of(key)),
+            sig=base64.b64encode(sign_bytes(_pae(payload_type, payload), key)).decode(),
+        )
+        for key in keys
+    )
+    return encode_canonical(
+        Envelope(
+            payload=base64.b64encode(payload).decode(),
+            payload_type=payload_type,
+            signatures=signatures,
+        )
+    )
+
+
+def verify_envelope(
+    envelope_bytes: bytes,
+    payload_type: str,
+    trusted: Mapping[str, PublicSigningKey],
+    threshold: int,
+) -> bytes:
+    """The payload, once `threshold` distinct trusted keys have signed it.
+
+    Args:
+        envelope_bytes: The envelope in canonical form.
+        payload_type: The only type that is accepted.
+        trusted: Public keys by key id.
+        threshold: At least 1. Signatures by unknown keys neither count nor harm; a signature that
+            names a trusted key and does not verify, or a key that signs twice, refuses all.
+
+    Raises:
+        InputError: `signature.malformed`, `signature.type`.
+        IntegrityError: `signature.invalid`, `signature.threshold`.
+    """
+    if threshold < 1:
+        raise ValueError("threshold must be at least 1")
+    envelope = decode_canonical(envelope_bytes, Envelope, SIGNATURE_MALFORMED, "签名信封")
+    if len(envelope.signatures) > limits.signatures_max:
+        raise InputError(SIGNATURE_MALFORMED, "签名个数过多")
+    if envelope.payload_type != payload_type:
+        raise InputError(
+            SIGNATURE_TYPE, "文件种类不符", expected=payload_type, found=envelope.payload_type
+        )
+    payload = _b64(envelope.payload)
+    signers: set[str] = set()
+    for signature in envelope.signatures:
+        key = trusted.get(signature.keyid)
+        if key is None:
+            continue
+        if signature.keyid in signers:
+            raise IntegrityError(SIGNATURE_INVALID, "同一密钥签了两次", keyid=signature.keyid)
+        if not signature_holds(_pae(payload_type, payload), _b64(signature.sig), key):
+            raise IntegrityError(SIGNATURE_INVALID, "签名不对", keyid=signature.keyid)
+        signers.add(signature.keyid)
+    if len(signers) < threshold:
+        raise IntegrityError(
+            SIGNATURE_THRESHOLD,
+            f"需要 {threshold} 个可信签名，只有 {len(signers)} 个",
+            threshold=threshold,
+            signers=len(signers),
+        )
+    return payload
+
+
+def _pae(payload_type: str, payload: bytes) -> bytes:
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def _b64(text: str) -> bytes:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InputError(SIGNATURE_MALFORMED, "签名信封中的编码不对") from error
+    if base64.b64encode(raw).decode() != text:
+        raise InputError(SIGNATURE_MALFORMED, "签名信封中的编码不唯一")
+    return raw

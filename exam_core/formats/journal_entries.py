@@ -1,0 +1,91 @@
+"""What a response journal says: one canonical JSON value for each entry.
+
+`at_ms` is the candidate's working time so far, by the kiosk's monotonic clock; it orders nothing
+(sequence numbers do) and is kept as evidence.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias, cast
+
+import msgspec
+
+from exam_core import limits
+from exam_core.errors import InputError, declare
+from exam_core.formats.canonical import decode_canonical, encode_canonical
+from exam_core.model.identifiers import FormNumber, ItemId, PartId, SegmentId, SessionId
+from exam_core.model.responses import Response
+
+ENTRY_MALFORMED = declare(
+    "journal.entry", "作答记录内容不对，已保留原始记录；请技术人员检查该机位。"
+)
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all entries."""
+
+    at_ms: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.at_ms <= 2 * limits.duration_ms_max:
+            raise InputError(ENTRY_MALFORMED, "作答时刻超出范围")
+
+
+class SegmentStarted(_Entry, frozen=True, kw_only=True, tag="segment_started"):
+    """The first entry of every segment: which session and which paper this is."""
+
+    session_id: SessionId
+    manifest_sha256: str
+    form_number: FormNumber
+
+
+class ResponseRecorded(_Entry, frozen=True, kw_only=True, tag="response_recorded"):
+    """The candidate's response to one part, whole; a later one replaces it, none is edited."""
+
+    part_id: PartId
+    response: Response
+
+
+class ReviewFlagSet(_Entry, frozen=True, kw_only=True, tag="review_flag_set"):
+    """The candidate marked an item for review, or took the mark away."""
+
+    item_id: ItemId
+    is_flagged: bool
+
+
+class SubmitReason(StrEnum):
+    """Why a session ends."""
+
+    CANDIDATE = "candidate"
+    TIME_UP = "time_up"
+    PROCTOR = "proctor"
+
+
+class SessionSubmitted(_Entry, frozen=True, kw_only=True, tag="session_submitted"):
+    """The last entry: nothing after it counts.
+
+    `heads` holds the head of every earlier segment of the session that this kiosk knows, so the
+    receipt covers them all; `nonce` is 32 hex digits, so a receipt tells nothing of the answers.
+    """
+
+    reason: SubmitReason
+    heads: dict[SegmentId, str]
+    nonce: str
+
+
+Entry: TypeAlias = SegmentStarted | ResponseRecorded | ReviewFlagSet | SessionSubmitted
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The canonical bytes of an entry."""
+    return encode_canonical(entry)
+
+
+def decode_entry(payload: bytes) -> Entry:
+    """The entry in a frame.
+
+    Raises:
+        InputError: `journal.entry`.
+    """
+    if len(payload) > limits.journal_payload_bytes_max:
+        raise InputError(ENTRY_MALFORMED, "作答记录过长")
+    return decode_canonical(payload, cast("type[Entry]", Entry), ENTRY_MALFORMED, "作答记录")

@@ -1,0 +1,69 @@
+"""The current responses of a session, from the entries of all its segments.
+
+For every part the entry with the largest (epoch, sequence) holds; the first submit entry closes
+the session, and entries of its own or an earlier epoch that come after it do not count. The
+result does not depend on the order in which segments arrived.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from exam_core.formats.journal_entries import (
+    Entry,
+    ResponseRecorded,
+    ReviewFlagSet,
+    SessionSubmitted,
+)
+from exam_core.model.identifiers import ItemId, PartId
+from exam_core.model.responses import Response
+
+
+class PlacedEntry(NamedTuple):
+    """An entry with its place: the epoch of its segment, and its number in the segment."""
+
+    epoch: int
+    seq: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionContent:
+    """What a session holds once its entries are merged.
+
+    Attributes:
+        responses: The response that counts for each part that was ever answered.
+        flagged: Items marked for review.
+        submitted: The submit entry with its place, if there is one.
+        late_entries: How many entries came after the submit entry and do not count.
+    """
+
+    responses: dict[PartId, Response]
+    flagged: frozenset[ItemId]
+    submitted: PlacedEntry | None
+    late_entries: int
+
+
+def merge_entries(entries: Iterable[PlacedEntry]) -> SessionContent:
+    """Merge the entries of all segments of one session, in any order."""
+    in_order = sorted(entries, key=lambda placed: (placed.epoch, placed.seq))
+    responses: dict[PartId, Response] = {}
+    flagged: set[ItemId] = set()
+    for position, placed in enumerate(in_order):
+        match placed.entry:
+            case ResponseRecorded(part_id=part_id, response=response):
+                responses[part_id] = response
+            case ReviewFlagSet(item_id=item_id, is_flagged=is_flagged):
+                (flagged.add if is_flagged else flagged.discard)(item_id)
+            case SessionSubmitted():
+                return SessionContent(
+                    responses=responses,
+                    flagged=frozenset(flagged),
+                    submitted=placed,
+                    late_entries=len(in_order) - position - 1,
+                )
+            case _:
+                pass  # a segment's first entry carries no response
+    return SessionContent(
+        responses=responses, flagged=frozenset(flagged), submitted=None, late_entries=0
+    )

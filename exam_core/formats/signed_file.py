@@ -1,0 +1,58 @@
+"""The outer shape that our package files share: magic, length, DSSE envelope, body.
+
+Before the signatures are verified, only the magic, one length and one strict JSON envelope are
+looked at. The signed payload says what the body must be.
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from exam_core import limits
+from exam_core.crypto.signing import PublicSigningKey
+from exam_core.errors import InputError
+from exam_core.formats.dsse import verify_envelope
+
+_LENGTH = struct.Struct(">I")
+
+
+class SignedFile(NamedTuple):
+    """A verified payload and the bytes that follow the envelope."""
+
+    payload: bytes
+    body: memoryview
+
+
+def join_signed_file(magic: bytes, envelope: bytes, body: bytes) -> bytes:
+    """The file: `magic`, length of the envelope as u32 big-endian, envelope, body."""
+    return b"".join((magic, _LENGTH.pack(len(envelope)), envelope, body))
+
+
+def split_signed_file(
+    data: bytes,
+    magic: bytes,
+    payload_type: str,
+    trusted: Mapping[str, PublicSigningKey],
+    threshold: int,
+    *,
+    code: str,
+    name: str,
+) -> SignedFile:
+    """Verify the envelope of a file and return its payload with the rest of the file.
+
+    Raises:
+        InputError: `code` when it is no such file or cut short; `signature.malformed`,
+            `signature.type`.
+        IntegrityError: `signature.invalid`, `signature.threshold`.
+    """
+    view = memoryview(data)
+    head = len(magic) + _LENGTH.size
+    if len(view) < head:
+        raise InputError(code, f"{name}不完整")
+    if view[: len(magic)] != magic:
+        raise InputError(code, f"这不是{name}")
+    (size,) = _LENGTH.unpack(view[len(magic) : head])
+    if size > limits.manifest_bytes_max or head + size > len(view):
+        raise InputError(code, f"{name}不完整或长度不对")
+    payload = verify_envelope(bytes(view[head : head + size]), payload_type, trusted, threshold)
+    return SignedFile(payload, view[head + size :])

@@ -1,0 +1,46 @@
+"""Every size, count and time that can come from outside has its maximum here, with the reason."""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# Paper package
+manifest_bytes_max = 4 * MIB  # 10,000 members of 300 bytes each, with room to spare
+member_bytes_max = 64 * MIB  # one form with its images; a kiosk holds it in memory
+package_members_max = 20_000
+signatures_max = 16  # signers of one envelope; more is nonsense or an attack
+age_header_bytes_max = 64 * KIB
+
+# Forms
+form_items_max = 500  # the largest paper in the notices has 200
+item_parts_max = 20
+part_choices_max = 8
+part_blanks_max = 10
+stem_chars_max = 20_000  # a case with its material
+
+# Responses
+response_text_chars_max = 20_000  # ten pages of handwriting; the longest essays have 3,000
+blank_text_chars_max = 500
+journal_payload_bytes_max = 128 * KIB  # one response with its envelope
+journal_frame_bytes_max = journal_payload_bytes_max + 256
+journal_frames_max = 200_000  # two hours at 25 entries a second
+
+# LAN protocol
+message_bytes_max = 1 * MIB  # one batch of frames
+save_frames_max = 256  # frames in one Save message
+http_body_bytes_max = 64 * KIB  # log-in and enrolment
+admission_number_chars_max = 32
+id_number_chars = 18
+room_code_digits = 6
+join_code_digits = 8
+login_tries_max = 5  # then the seat is locked until a proctor unlocks it
+join_code_tries_max = 5
+join_code_life_ms = 10 * 60_000
+heartbeat_interval_ms = 10_000
+
+# Rooms
+roster_candidates_max = 5_000
+roster_bytes_max = 16 * MIB
+name_chars_max = 50  # the national standard for names in 少数民族 scripts needs it
+
+# Time
+duration_ms_max = 12 * 3_600_000  # a mistyped duration is found before the day

@@ -1,0 +1,7 @@
+"""What kiosk and server say to each other on the LAN: values and their bytes, no sockets.
+
+Specified in `docs/spec/lan-protocol.md`.
+"""
+
+VERSION = 1
+"""The protocol version; both sides name it and refuse any other."""

@@ -1,0 +1,191 @@
+"""Messages on the WebSocket of one kiosk, as MessagePack; decoded strictly.
+
+The kiosk attaches first; after that either side may send at any time. Frames are opaque here:
+their bytes go into the journal and the store as they are.
+"""
+
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from exam_core import limits
+from exam_core.crypto.sealing import SealingIdentity
+from exam_core.errors import InputError, declare
+from exam_core.model.identifiers import FormNumber, SegmentId, SessionId
+from exam_core.model.states import SessionState, SittingState
+
+MESSAGE_MALFORMED = declare("protocol.malformed", "收到无法识别的消息；请检查该机位的程序版本。")
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all messages."""
+
+
+class HeldFrames(_Message, frozen=True, kw_only=True):
+    """How far one side holds a segment: `frames` from number 0 without gaps, and their head."""
+
+    segment_id: SegmentId
+    frames: int
+    head: bytes
+
+
+# From the kiosk
+
+
+class Attach(_Message, frozen=True, kw_only=True, tag="attach"):
+    """First message of a connection: who this is, and what the kiosk has on its disk.
+
+    `segment_id` is the segment this process writes; `held` covers it and all earlier ones.
+    """
+
+    protocol: int
+    session_id: SessionId
+    token: str
+    segment_id: SegmentId
+    held: tuple[HeldFrames, ...]
+
+
+class Stage(_Message, frozen=True, kw_only=True, tag="stage"):
+    """Where the candidate is before the paper: confirmed, rules_read."""
+
+    stage: str
+
+
+class Save(_Message, frozen=True, kw_only=True, tag="save"):
+    """The next frames of a segment, from `first_seq` on. Safe to repeat."""
+
+    segment_id: SegmentId
+    first_seq: int
+    frames: tuple[bytes, ...]
+
+
+class Submit(_Message, frozen=True, kw_only=True, tag="submit"):
+    """The frame `seq` of this segment is the submit entry; its frames were sent before."""
+
+    segment_id: SegmentId
+    seq: int
+    receipt: str
+
+
+class Heartbeat(_Message, frozen=True, kw_only=True, tag="heartbeat"):
+    """Every ten seconds: alive, with the number of entries the server has not acknowledged."""
+
+    unsynced: int
+
+
+# From the server
+
+
+class Attached(_Message, frozen=True, kw_only=True, tag="attached"):
+    """The connection stands. `held` says what the server has of this session's segments.
+
+    `epochs` gives the epoch of every segment; a larger one was attached later.
+    """
+
+    epochs: dict[SegmentId, int]
+    held: tuple[HeldFrames, ...]
+    sitting_state: SittingState
+    session_state: SessionState
+
+
+class Begin(_Message, frozen=True, kw_only=True, tag="begin"):
+    """The paper may be shown: the key of this candidate's form and of the journal.
+
+    Sent when presence is confirmed and the sitting runs, and again on each later attach.
+    """
+
+    form_number: FormNumber
+    form_identity: SealingIdentity
+    journal_key: bytes
+    time_left_ms: int
+
+
+class Restore(_Message, frozen=True, kw_only=True, tag="restore"):
+    """Frames of an earlier segment that the kiosk does not have."""
+
+    segment_id: SegmentId
+    first_seq: int
+    frames: tuple[bytes, ...]
+
+
+class Clock(_Message, frozen=True, kw_only=True, tag="clock"):
+    """The state of the room and what is left of this candidate's time."""
+
+    sitting_state: SittingState
+    session_state: SessionState
+    is_present: bool
+    time_left_ms: int
+
+
+class Saved(_Message, frozen=True, kw_only=True, tag="saved"):
+    """All frames of the segment below `frames` are durable on the server; `head` covers them."""
+
+    segment_id: SegmentId
+    frames: int
+    head: bytes
+
+
+class Submitted(_Message, frozen=True, kw_only=True, tag="submitted"):
+    """The submit entry is durable and the session is closed; the receipt as the server has it."""
+
+    receipt: str
+
+
+class End(_Message, frozen=True, kw_only=True, tag="end"):
+    """The server ended the session: `time_up` or `proctor`. Take what is typed and submit."""
+
+    reason: str
+
+
+class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
+    """A message was not taken; nothing of it was stored as a response that counts."""
+
+    code: str
+    message: str
+    segment_id: SegmentId | None = None
+    seq: int | None = None
+
+
+KioskMessage: TypeAlias = Attach | Stage | Save | Submit | Heartbeat
+ServerMessage: TypeAlias = Attached | Begin | Restore | Clock | Saved | Submitted | End | Refused
+
+_T = TypeVar("_T")
+
+_encoder = msgspec.msgpack.Encoder()
+_kiosk_decoder: msgspec.msgpack.Decoder[KioskMessage] = msgspec.msgpack.Decoder(KioskMessage)
+_server_decoder: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decoder(ServerMessage)
+
+
+def encode_message(message: KioskMessage | ServerMessage) -> bytes:
+    """The bytes of one WebSocket message."""
+    return _encoder.encode(message)
+
+
+def decode_kiosk_message(data: bytes) -> KioskMessage:
+    """A message from a kiosk.
+
+    Raises:
+        InputError: `protocol.malformed`.
+    """
+    message = _decode(data, _kiosk_decoder)
+    if isinstance(message, Save) and not 1 <= len(message.frames) <= limits.save_frames_max:
+        raise InputError(MESSAGE_MALFORMED, "一次保存的记录条数不对")
+    return message
+
+
+def decode_server_message(data: bytes) -> ServerMessage:
+    """A message from the server.
+
+    Raises:
+        InputError: `protocol.malformed`.
+    """
+    return _decode(data, _server_decoder)
+
+
+def _decode(data: bytes, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
+    if len(data) > limits.message_bytes_max:
+        raise InputError(MESSAGE_MALFORMED, "消息过长")
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(MESSAGE_MALFORMED, "消息格式不对") from error
