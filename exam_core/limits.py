@@ -13,6 +13,7 @@ age_header_bytes_max = 64 * KIB
 # Forms
 form_items_max = 500  # the largest paper in the notices has 200
 item_parts_max = 20
+part_choices_min = 2
 part_choices_max = 8
 part_blanks_max = 10
 stem_chars_max = 20_000  # a case with its material

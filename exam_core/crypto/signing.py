@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from exam_core.errors import InputError, declare
 
+PUBLIC_KEY_BYTES = 32
+
 SIGNING_KEY = declare("signing.key", "签名密钥格式不对，请检查选择的密钥文件。")
 
 PublicSigningKey = NewType("PublicSigningKey", str)
@@ -74,6 +76,6 @@ def _public_bytes(key: PublicSigningKey) -> bytes:
         raw = bytes.fromhex(key)
     except ValueError as error:
         raise InputError(SIGNING_KEY, "签名公钥格式不对") from error
-    if len(raw) != 32:
+    if len(raw) != PUBLIC_KEY_BYTES:
         raise InputError(SIGNING_KEY, "签名公钥长度不对")
     return raw

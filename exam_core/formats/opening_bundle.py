@@ -30,6 +30,7 @@ OPENING_CODE = declare("opening.code", "启封码不对，请与总部逐组核�
 OPENING_MALFORMED = declare("opening.malformed", "启封包内容不对，请联系总部重新取得启封包。")
 OPENING_MISMATCH = declare("opening.mismatch", "启封包与试卷包不是一套，请核对两个文件的来源。")
 
+SECRET_BYTES = 32
 _PAYLOAD_TYPE = "application/vnd.gongyuan.opening.v1+json"
 
 
@@ -52,7 +53,7 @@ class OpeningBundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def __post_init__(self) -> None:
         try:
-            is_secret = len(bytes.fromhex(self.journal_secret)) == 32
+            is_secret = len(bytes.fromhex(self.journal_secret)) == SECRET_BYTES
         except ValueError:
             is_secret = False
         if not is_secret or not self.identities:

@@ -75,9 +75,9 @@ class Part(_Value, frozen=True, kw_only=True):
         if not 0 < len(self.stem) <= limits.stem_chars_max:
             raise InputError(FORM_MALFORMED, f"{name} 的题干为空或过长", part_id=self.part_id)
         is_choice = self.item_type in CHOICE_TYPES
-        if is_choice != (2 <= len(self.choices) <= limits.part_choices_max) or (
-            not is_choice and self.choices
-        ):
+        if is_choice != (
+            limits.part_choices_min <= len(self.choices) <= limits.part_choices_max
+        ) or (not is_choice and self.choices):
             raise InputError(FORM_MALFORMED, f"{name} 的选项个数不对", part_id=self.part_id)
         if len({choice.choice_id for choice in self.choices}) != len(self.choices):
             raise InputError(FORM_MALFORMED, f"{name} 的选项编号重复", part_id=self.part_id)
