@@ -34,7 +34,7 @@ def _pytest(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "pytest", "-q", *arguments)
 
 
-GROUPS = (
+GROUPS: tuple[Group, ...] = (
     Group(
         "static checks",
         120,
@@ -76,7 +76,9 @@ GROUPS = (
     Group("end-to-end", 180, (_pytest("-m", "not slow", "tests/e2e"),)),
 )
 
-LONG_GROUPS = (Group("long campaigns", 4 * 3600, (_pytest("-m", "slow", "tests"),)),)
+LONG_GROUPS: tuple[Group, ...] = (
+    Group("long campaigns", 4 * 3600, (_pytest("-m", "slow", "tests"),)),
+)
 
 
 def main() -> int:
