@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from exam_core.model.states import SESSION_TABLE, SITTING_TABLE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "architecture.md"
+_State = TypeVar("_State", bound=StrEnum)
+_Event = TypeVar("_Event", bound=StrEnum)
 _BEGIN, _END = "<!-- generated:states -->\n", "<!-- /generated:states -->"
 
 
@@ -26,7 +29,7 @@ def page_with_diagrams(text: str) -> str:
     )
 
 
-def _diagram(title: str, table: Mapping[tuple[StrEnum, StrEnum], StrEnum]) -> str:
+def _diagram(title: str, table: Mapping[tuple[_State, _Event], _State]) -> str:
     start = next(iter(table))[0]
     arrows = "".join(f"    {a} --> {b}: {event}\n" for (a, event), b in table.items())
     return f"### {title}\n```mermaid\nstateDiagram-v2\n    [*] --> {start}\n{arrows}```\n"
