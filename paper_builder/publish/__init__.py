@@ -1,0 +1,37 @@
+"""How does a drawn paper leave headquarters? Signed by two, sealed, and printed.
+
+Keys are made and read here; what is written is whole or not there at all.
+"""
+
+from paper_builder.publish.keys import (
+    HeadquartersKeys,
+    make_headquarters_keys,
+    read_root,
+    read_signing_key,
+    write_headquarters_keys,
+)
+from paper_builder.publish.print_answers import answers_pdf
+from paper_builder.publish.print_paper import PrintOptions, paper_pdf
+from paper_builder.publish.seal import (
+    CentreOrder,
+    SealedPaper,
+    seal_paper,
+    sign_centre_file,
+    write_sealed,
+)
+
+__all__ = [
+    "CentreOrder",
+    "HeadquartersKeys",
+    "PrintOptions",
+    "SealedPaper",
+    "answers_pdf",
+    "make_headquarters_keys",
+    "paper_pdf",
+    "read_root",
+    "read_signing_key",
+    "seal_paper",
+    "sign_centre_file",
+    "write_headquarters_keys",
+    "write_sealed",
+]

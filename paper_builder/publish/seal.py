@@ -1,0 +1,201 @@
+"""How does a draft become files that only the right people can open, at the right time?
+
+Everything is made and verified in memory before the first byte is written.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exam_core.crypto.opening_code import generate_code, parse_code
+from exam_core.crypto.sealing import Recipient, SealingIdentity, generate_identity, recipient_of
+from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.errors import InputError, declare
+from exam_core.formats.centre_descriptor import (
+    CentreDescriptor,
+    parse_centre,
+    sign_centre,
+    verify_centre,
+)
+from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle, seal_bundle
+from exam_core.formats.paper_package import build_package, open_form, seal_form, verify_package
+from exam_core.formats.trust_root import TrustRoot
+from exam_core.keys.model import AnswerKey
+from exam_core.keys.package import build_key_package
+from exam_core.model.identifiers import CentreId, FormNumber, SittingId
+from paper_builder.assembly.blueprint import scoring_note
+from paper_builder.assembly.draft import PaperDraft
+from paper_builder.files import write_folder
+
+PUBLISH_CENTRE = declare("publish.centre", "请核对各考点文件和卷号范围。")
+
+PACKAGE_FILE = "paper.exampkg"
+KEY_FILE = "answers.examkey"
+
+_JOURNAL_SECRET_BYTES = 32
+_CENTRE_ID = re.compile(r"[\w-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CentreOrder:
+    """What one centre gets: which forms it can open, and with which code.
+
+    Without `form_numbers` it can open all of them; without `code` one is drawn.
+    """
+
+    centre: CentreDescriptor
+    form_numbers: Collection[FormNumber] | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPaper:
+    """Everything sealing makes. The codes go another way than the bundles, and later."""
+
+    package: bytes
+    manifest_sha256: str
+    bundles: dict[CentreId, bytes]
+    codes: dict[CentreId, str]
+    key_package: bytes
+
+
+def seal_paper(
+    draft: PaperDraft,
+    *,
+    sitting_id: SittingId,
+    sequence: int,
+    keys: Sequence[PrivateSigningKey],
+    root: TrustRoot,
+    centres: Sequence[CentreOrder],
+    grading_recipients: Sequence[Recipient],
+    on_progress: Callable[[int], None] = lambda _count: None,
+) -> SealedPaper:
+    """Seal a paper for a sitting: each form to an identity of its own, drawn here.
+
+    Takes about a second a centre, by design of the code's key derivation.
+
+    Args:
+        draft: What was drawn.
+        sitting_id: The sitting this package is for.
+        sequence: Rises with every package made for the sitting.
+        keys: The signers' keys; enough of them to satisfy the root.
+        root: What kiosks and servers will verify with.
+        centres: At least one.
+        grading_recipients: Public keys of the grading site.
+        on_progress: Told how many more forms and bundles are done.
+
+    Raises:
+        InputError: `publish.centre`, `opening.code_*`, `seal.key`, `key.malformed`,
+            `package.malformed`.
+        IntegrityError: `signature.threshold`, when too few of the signers are in the root.
+    """
+    _check_centres(centres, len(draft.forms))
+    secrets_by_centre = {
+        order.centre.centre_id: secrets.token_hex(_JOURNAL_SECRET_BYTES) for order in centres
+    }
+    answer_key = AnswerKey(
+        paper_id=draft.paper_id,
+        title=draft.title,
+        key_version=1,
+        scoring=draft.scoring,
+        items=draft.items,
+        forms=tuple(laid_out.form_map for laid_out in draft.forms),
+        journal_secrets=secrets_by_centre,
+    )
+    key_package = build_key_package(answer_key, list(keys), list(grading_recipients))
+    identities: dict[FormNumber, SealingIdentity] = {}
+    sealed_forms = []
+    for laid_out in draft.forms:
+        identity = generate_identity()
+        identities[laid_out.form.form_number] = identity
+        sealed_forms.append(seal_form(laid_out.form, recipient_of(identity)))
+        on_progress(1)
+    package = build_package(
+        paper_id=draft.paper_id,
+        sitting_id=sitting_id,
+        title=draft.title,
+        sequence=sequence,
+        duration_ms=draft.duration_ms,
+        scoring_note=scoring_note(draft.scoring),
+        sealed_forms=sealed_forms,
+        keys=keys,
+    )
+    verified = verify_package(package, root)
+    for number, identity in identities.items():
+        sealed = verified.sealed_form(number)
+        open_form(sealed, identity, paper_id=draft.paper_id, form_number=number)
+    bundles, codes = {}, {}
+    for order in centres:
+        centre_id = order.centre.centre_id
+        numbers = identities if order.form_numbers is None else sorted(order.form_numbers)
+        bundle = OpeningBundle(
+            paper_id=draft.paper_id,
+            sitting_id=sitting_id,
+            centre_id=centre_id,
+            manifest_sha256=verified.manifest_sha256,
+            identities=tuple(
+                FormIdentity(form_number=number, identity=identities[number]) for number in numbers
+            ),
+            journal_secret=secrets_by_centre[centre_id],
+        )
+        codes[centre_id] = parse_code(order.code) if order.code else generate_code()
+        bundles[centre_id] = seal_bundle(
+            bundle, list(keys), codes[centre_id], order.centre.opening_recipient
+        )
+        on_progress(1)
+    return SealedPaper(
+        package=package,
+        manifest_sha256=verified.manifest_sha256,
+        bundles=bundles,
+        codes=codes,
+        key_package=key_package,
+    )
+
+
+def bundle_file(centre_id: CentreId) -> str:
+    """The name of a centre's opening bundle on disk."""
+    return f"opening-{centre_id}.examopen"
+
+
+def write_sealed(sealed: SealedPaper, folder: Path) -> None:
+    """Write package, bundles and answer-key package into a new folder; the codes stay out.
+
+    Raises:
+        InputError: `builder.output_exists`.
+        StorageError: `builder.write`; nothing is left behind.
+    """
+    files = {PACKAGE_FILE: sealed.package, KEY_FILE: sealed.key_package}
+    files |= {bundle_file(centre_id): bundle for centre_id, bundle in sealed.bundles.items()}
+    # Ciphertext alone: whoever carries the files must be able to copy them.
+    write_folder(folder, files, public_names=files.keys())
+
+
+def sign_centre_file(data: bytes, keys: Sequence[PrivateSigningKey], root: TrustRoot) -> bytes:
+    """A centre's unsigned descriptor, signed so that the root accepts it.
+
+    Raises:
+        InputError: `centre.malformed`, `seal.key`, `signing.key`.
+        IntegrityError: `signature.threshold`, when too few of the signers are in the root.
+    """
+    signed = sign_centre(parse_centre(data), list(keys))
+    verify_centre(signed, root)
+    return signed
+
+
+def _check_centres(centres: Sequence[CentreOrder], form_count: int) -> None:
+    centre_ids = [order.centre.centre_id for order in centres]
+    if not centre_ids or len(set(centre_ids)) != len(centre_ids):
+        raise InputError(PUBLISH_CENTRE, "没有给出考点，或同一考点给了两次")
+    for order in centres:
+        centre_id = order.centre.centre_id
+        if not _CENTRE_ID.fullmatch(centre_id):
+            raise InputError(PUBLISH_CENTRE, f"考点编号“{centre_id[:30]}”含有不能用的字符")
+        numbers = order.form_numbers
+        if numbers is not None and (
+            not numbers or not all(1 <= number <= form_count for number in numbers)
+        ):
+            raise InputError(
+                PUBLISH_CENTRE, f"考点 {centre_id} 的卷号超出范围（共 {form_count} 卷）"
+            )

@@ -1,0 +1,246 @@
+"""Sealing and signing: what comes out opens for the right people, and for them only."""
+
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from exam_core.crypto.sealing import generate_identity, recipient_of
+from exam_core.errors import InputError, IntegrityError
+from exam_core.formats.centre_descriptor import encode_centre, sign_centre, verify_centre
+from exam_core.formats.opening_bundle import open_bundle, unwrap_bundle
+from exam_core.formats.paper_package import open_form, verify_package
+from exam_core.keys.package import open_key_package
+from exam_core.model.identifiers import CentreId, FormNumber
+from paper_builder.assembly import PaperDraft, draw_paper
+from paper_builder.publish import (
+    CentreOrder,
+    SealedPaper,
+    make_headquarters_keys,
+    read_root,
+    read_signing_key,
+    seal_paper,
+    sign_centre_file,
+    write_headquarters_keys,
+    write_sealed,
+)
+from tests.support import builders
+from tests.support.refusals import refuses
+from tests.unit.paper_builder.bank_items import SEED, Stock, blueprint
+
+OTHER_IDENTITY = generate_identity()
+OTHER = builders.centre(centre_id=CentreId("C02"), opening_recipient=recipient_of(OTHER_IDENTITY))
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def draft() -> PaperDraft:
+    """A drawn paper of three forms."""
+    return draw_paper(Stock().items(), blueprint(), SEED, forms=3).draft
+
+
+@pytest.fixture(scope="module")
+def sealed(draft: PaperDraft) -> SealedPaper:
+    """That paper, for two centres: one with its own code, one with forms 2 and 3."""
+    return _seal(
+        draft,
+        centres=[
+            CentreOrder(centre=builders.centre(), code=builders.OPENING_CODE),
+            CentreOrder(centre=OTHER, form_numbers=[FormNumber(3), FormNumber(2)]),
+        ],
+    )
+
+
+def _seal(draft: PaperDraft, **changed: object) -> SealedPaper:
+    arguments = {
+        "sitting_id": builders.SITTING_ID,
+        "sequence": 1,
+        "keys": [builders.SETTER, builders.APPROVER],
+        "root": builders.root(),
+        "centres": [CentreOrder(centre=builders.centre(), code=builders.OPENING_CODE)],
+        "grading_recipients": [builders.recipient()],
+    }
+    return seal_paper(draft, **(arguments | changed))  # type: ignore[arg-type]
+
+
+def test_the_package_opens_form_by_form(draft: PaperDraft, sealed: SealedPaper) -> None:
+    """With key, code and package a centre opens every form, each with an identity of its own."""
+    package = verify_package(sealed.package, builders.root())
+    assert package.manifest_sha256 == sealed.manifest_sha256
+    assert package.manifest.duration_ms == draft.duration_ms
+    assert "多选题" in package.manifest.scoring_note
+    inner = unwrap_bundle(sealed.bundles[builders.CENTRE_ID], builders.OPENING_IDENTITY)
+    bundle = open_bundle(
+        inner,
+        builders.OPENING_CODE,
+        builders.root(),
+        manifest_sha256=sealed.manifest_sha256,
+        centre_id=builders.CENTRE_ID,
+    )
+    assert len({entry.identity for entry in bundle.identities}) == 3
+    for entry, laid_out in zip(bundle.identities, draft.forms, strict=True):
+        form = open_form(
+            package.sealed_form(entry.form_number),
+            entry.identity,
+            paper_id=draft.paper_id,
+            form_number=entry.form_number,
+        )
+        assert form == laid_out.form
+    with refuses(IntegrityError, "seal.open"):
+        open_form(
+            package.sealed_form(FormNumber(2)),
+            bundle.identities[0].identity,
+            paper_id=draft.paper_id,
+            form_number=FormNumber(2),
+        )
+
+
+def test_a_centre_gets_its_own_forms_and_secret(sealed: SealedPaper) -> None:
+    """Another centre's key, code, forms and journal secret are its own."""
+    inner = unwrap_bundle(sealed.bundles[OTHER.centre_id], OTHER_IDENTITY)
+    bundle = open_bundle(
+        inner,
+        sealed.codes[OTHER.centre_id],
+        builders.root(),
+        manifest_sha256=sealed.manifest_sha256,
+        centre_id=OTHER.centre_id,
+    )
+    assert [entry.form_number for entry in bundle.identities] == [2, 3]
+    assert sealed.codes[OTHER.centre_id] != sealed.codes[builders.CENTRE_ID]
+    with refuses(IntegrityError, "opening.key"):
+        unwrap_bundle(sealed.bundles[OTHER.centre_id], builders.OPENING_IDENTITY)
+    key = open_key_package(sealed.key_package, builders.GRADING_IDENTITY, builders.root())
+    assert key.journal_secrets[OTHER.centre_id] == bundle.journal_secret
+    assert len(set(key.journal_secrets.values())) == 2
+
+
+def test_the_answer_key_is_for_the_grading_site_alone(
+    draft: PaperDraft, sealed: SealedPaper
+) -> None:
+    """It holds items, maps and scoring of this paper, and no centre opens it."""
+    key = open_key_package(sealed.key_package, builders.GRADING_IDENTITY, builders.root())
+    assert key.items == draft.items
+    assert key.forms == tuple(laid_out.form_map for laid_out in draft.forms)
+    assert (key.paper_id, key.key_version, key.scoring) == (draft.paper_id, 1, draft.scoring)
+    with refuses(IntegrityError, "seal.open"):
+        open_key_package(sealed.key_package, builders.OPENING_IDENTITY, builders.root())
+
+
+def test_progress_counts_forms_and_bundles(draft: PaperDraft) -> None:
+    """Three forms and one bundle are four steps."""
+    told: list[int] = []
+    _seal(draft, on_progress=told.append)
+    assert sum(told) == 4
+
+
+@pytest.mark.parametrize("signers", [["setter"], ["setter", "stranger"]])
+def test_too_few_trusted_signers_are_refused(draft: PaperDraft, signers: list[str]) -> None:
+    """One of two, or a stranger beside one, is not enough: nothing is made."""
+    with refuses(IntegrityError, "signature.threshold"):
+        _seal(draft, keys=[builders.signing_key(name) for name in signers])
+
+
+def test_the_same_signer_twice_is_refused(draft: PaperDraft) -> None:
+    """Two signatures of one person are one person."""
+    with refuses(IntegrityError, "signature.invalid"):
+        _seal(draft, keys=[builders.SETTER, builders.SETTER])
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        [],
+        [CentreOrder(centre=builders.centre()), CentreOrder(centre=builders.centre())],
+        [CentreOrder(centre=builders.centre(centre_id=CentreId("../x")))],
+        [CentreOrder(centre=builders.centre(), form_numbers=[])],
+        [CentreOrder(centre=builders.centre(), form_numbers=[FormNumber(4)])],
+    ],
+)
+def test_impossible_centres_are_refused(draft: PaperDraft, orders: list[CentreOrder]) -> None:
+    """None, one twice, a name that is a path, no forms, forms that do not exist."""
+    with refuses(InputError, "publish.centre"):
+        _seal(draft, centres=orders)
+
+
+def test_a_wrong_code_or_recipient_is_refused(draft: PaperDraft) -> None:
+    """A mistyped group and a malformed public key are named before anything is written."""
+    wrong = builders.OPENING_CODE.replace("12340", "12341")
+    with refuses(InputError, "opening.code_group"):
+        _seal(draft, centres=[CentreOrder(centre=builders.centre(), code=wrong)])
+    with refuses(InputError, "seal.key"):
+        _seal(draft, grading_recipients=["age1nonsense"])
+
+
+def test_sealed_files_hold_neither_codes_nor_plaintext(
+    draft: PaperDraft, sealed: SealedPaper, tmp_path: Path
+) -> None:
+    """Four files, readable by the courier, with nothing to read in them."""
+    write_sealed(sealed, tmp_path / "out")
+    names = _names(tmp_path / "out")
+    assert names == [
+        "answers.examkey",
+        "opening-C01.examopen",
+        "opening-C02.examopen",
+        "paper.exampkg",
+    ]
+    contents = b"".join((tmp_path / "out" / name).read_bytes() for name in names)
+    stems = {part.stem for laid_out in draft.forms for part in laid_out.form.parts()}
+    for code in sealed.codes.values():
+        assert code.encode() not in contents
+    for text in stems | {item.explanation for item in draft.items}:
+        assert text.encode() not in contents
+
+
+def test_headquarters_keys_are_private_and_come_back(tmp_path: Path) -> None:
+    """One key an office, 0600, and a root that wants both."""
+    made = make_headquarters_keys()
+    write_headquarters_keys(made, tmp_path / "hq")
+    assert read_root(tmp_path / "hq" / "root.json") == made.root
+    assert made.root.threshold == 2
+    for office, key in made.private_keys.items():
+        path = tmp_path / "hq" / f"{office}.key"
+        assert read_signing_key(path) == key
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("offices", [["setter", "setter"], ["a/b"], [""]])
+def test_impossible_offices_are_refused(offices: list[str]) -> None:
+    """Names that repeat, or that are no file name."""
+    with refuses(InputError, "publish.offices"):
+        make_headquarters_keys(offices)
+
+
+def test_an_impossible_threshold_is_refused() -> None:
+    """Three of two can never sign."""
+    with refuses(InputError, "root.malformed"):
+        make_headquarters_keys(threshold=3)
+
+
+def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
+    """The root, another kind of file, or a key whose halves do not belong together."""
+    made = make_headquarters_keys()
+    write_headquarters_keys(made, tmp_path / "hq")
+    with refuses(InputError, "publish.key_file"):
+        read_signing_key(tmp_path / "hq" / "root.json")
+    raw = msgspec.json.decode((tmp_path / "hq" / "setter.key").read_bytes())
+    raw["public_key"] = "00" * 32
+    mixed = tmp_path / "mixed.key"
+    mixed.write_bytes(msgspec.json.encode(raw, order="sorted"))
+    with refuses(InputError, "publish.key_file"):
+        read_signing_key(mixed)
+
+
+def test_a_centre_is_signed_once_and_verifies() -> None:
+    """The signed descriptor is the centre's own; a signed one is no unsigned one."""
+    keys = [builders.SETTER, builders.APPROVER]
+    signed = sign_centre_file(encode_centre(builders.centre()), keys, builders.root())
+    assert verify_centre(signed, builders.root()) == builders.centre()
+    assert signed == sign_centre(builders.centre(), keys)
+    with refuses(InputError, "centre.malformed"):
+        sign_centre_file(signed, keys, builders.root())
+    with refuses(IntegrityError, "signature.threshold"):
+        sign_centre_file(encode_centre(builders.centre()), keys[:1], builders.root())
