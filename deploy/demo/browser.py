@@ -73,10 +73,39 @@ class Person:
         Raises:
             DemoError: It was refused.
         """
-        token = csrf_token(self.get(page or path))
-        data = {"csrf_token": token, **(fields or {})}
-        answer = self._http.post(path, data=data, files=files, follow_redirects=True)
-        return self._page(answer, path)
+        return self._page(self._post(path, fields, files, page, "text/html"), path)
+
+    def post_json(self, path: str, fields: dict[str, Any], *, page: str) -> Any:
+        """Submit a form as the page's script does, and read its answer.
+
+        Raises:
+            DemoError: It was refused.
+        """
+        answer = self._post(path, fields, None, page, "application/json")
+        self._page(answer, path)
+        return answer.json()
+
+    def post_for_file(self, path: str, fields: dict[str, Any], *, page: str) -> bytes:
+        """Submit a form that answers with a download.
+
+        Raises:
+            DemoError: It was refused.
+        """
+        answer = self._post(path, fields, None, page, "text/html")
+        self._page(answer, path)
+        return answer.content
+
+    def _post(
+        self,
+        path: str,
+        fields: dict[str, Any] | None,
+        files: dict[str, Any] | None,
+        page: str | None,
+        accept: str,
+    ) -> httpx2.Response:
+        data = {"csrf_token": csrf_token(self.get(page or path)), **(fields or {})}
+        headers = {"Accept": accept}
+        return self._http.post(path, data=data, files=files, headers=headers, follow_redirects=True)
 
     def _sign_in(self, name: str, password: str) -> None:
         self._page(self._http.get("/log-in"), "/log-in")

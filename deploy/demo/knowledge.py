@@ -32,7 +32,9 @@ def make_knowledge(seed: str, who: str, items: Sequence[KeyedItem]) -> list[dict
     entries = []
     for item in items:
         for part in item.parts:
-            entry = {"stem": part.stem, "choices": sorted(part.choices)}
+            entry: dict[str, Any] = {"stem": part.stem, "choices": sorted(part.choices)}
+            if item.material:
+                entry["material"] = item.material
             if not chance.happens(UNTOUCHED_PER_MILLE):
                 entries.append(entry | _response(chance, skill, part))
     return entries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 SIZE = (1366, 768)
+_SETTLE_MS = 400  # live views fill themselves from their first event
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -23,14 +24,11 @@ _ARGUMENTS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
-    """One picture: whose session, which page, into which file; `whole` takes the full length."""
+class Visitor:
+    """Who looks at the pages."""
 
     name: str
     password: str
-    path: str
-    file: Path
-    whole: bool = False
 
 
 @contextmanager
@@ -44,17 +42,14 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def take(url: str, shots: Sequence[Shot]) -> None:
-    """Take the pictures, one sign-in for each account."""
+def take(url: str, visitor: Visitor, files: Mapping[str, Path], *, is_whole: bool = False) -> None:
+    """Take a picture of each path into its file; `is_whole` takes the full length of the page."""
     with chromium() as browser:
-        pages: dict[str, Page] = {}
-        for shot in shots:
-            if shot.name not in pages:
-                pages[shot.name] = signed_in(browser, url, shot.name, shot.password)
-            page = pages[shot.name]
-            page.goto(url + shot.path, wait_until="domcontentloaded")
-            page.wait_for_timeout(400)  # live views fill themselves from their first event
-            page.screenshot(path=shot.file, full_page=shot.whole)
+        page = signed_in(browser, url, visitor.name, visitor.password)
+        for path, file in files.items():
+            page.goto(url + path, wait_until="domcontentloaded")
+            page.wait_for_timeout(_SETTLE_MS)
+            page.screenshot(path=file, full_page=is_whole)
 
 
 def signed_in(browser: Browser, url: str, name: str, password: str) -> Page:
