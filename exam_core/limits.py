@@ -9,6 +9,7 @@ member_bytes_max = 64 * MIB  # one form with its images; a kiosk holds it in mem
 package_members_max = 20_000
 signatures_max = 16  # signers of one envelope; more is nonsense or an attack
 age_header_bytes_max = 64 * KIB
+scrypt_log_n = 18  # 256 MiB and about a second a guess; age's own default, and our maximum
 
 # Forms
 form_items_max = 500  # the largest paper in the notices has 200

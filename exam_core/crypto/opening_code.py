@@ -53,7 +53,7 @@ def parse_code(text: str) -> str:
     """
     digits = "".join(str(int(char)) for char in text if char.isdecimal())
     others = {char for char in text if not char.isdecimal()}
-    if len(digits) != GROUPS * GROUP_DIGITS or not others <= set(" -–—－\t\n\u3000"):
+    if len(digits) != GROUPS * GROUP_DIGITS or not others <= set(" -–—－\t\r\n\u3000"):
         raise InputError(CODE_SHAPE, f"启封码应有 {GROUPS * GROUP_DIGITS} 位数字")
     groups = [digits[at : at + GROUP_DIGITS] for at in range(0, len(digits), GROUP_DIGITS)]
     wrong = [number for number, group in enumerate(groups, 1) if not group_is_valid(group)]

@@ -7,6 +7,8 @@ from typing import NewType
 
 import pyrage
 
+from exam_core import limits
+from exam_core.crypto import age_passphrase
 from exam_core.errors import InputError, IntegrityError, declare
 
 SEAL_OPEN = declare("seal.open", "解密失败：口令或密钥不对，或文件已损坏；请核对后重试。")
@@ -17,6 +19,9 @@ Recipient = NewType("Recipient", str)
 
 SealingIdentity = NewType("SealingIdentity", str)
 """A private sealing key: `AGE-SECRET-KEY-1…`."""
+
+_HEADER_START = b"age-encryption.org/v1\n"
+_HEADER_END = b"\n--- "
 
 
 def generate_identity() -> SealingIdentity:
@@ -43,7 +48,7 @@ def seal(plaintext: bytes, recipients: list[Recipient]) -> bytes:
         raise InputError(SEAL_KEY, "没有指定接收方公钥")
     try:
         keys = [pyrage.x25519.Recipient.from_str(recipient) for recipient in recipients]
-    except pyrage.RecipientError as error:
+    except (pyrage.RecipientError, UnicodeEncodeError) as error:
         raise InputError(SEAL_KEY, "接收方公钥格式不对") from error
     return bytes(pyrage.encrypt(plaintext, keys))
 
@@ -55,15 +60,17 @@ def unseal(ciphertext: bytes, identity: SealingIdentity) -> bytes:
         IntegrityError: `seal.open`, for a wrong key and for altered bytes alike.
         InputError: `seal.key`.
     """
+    key = _identity(identity)
+    _check_header(ciphertext)
     try:
-        return bytes(pyrage.decrypt(ciphertext, [_identity(identity)]))
-    except (pyrage.DecryptError, ValueError) as error:
+        return bytes(pyrage.decrypt(ciphertext, [key]))
+    except pyrage.DecryptError as error:
         raise IntegrityError(SEAL_OPEN, "无法解密：密钥不符或文件已损坏") from error
 
 
 def seal_with_passphrase(plaintext: bytes, passphrase: str) -> bytes:
     """Encrypt under a passphrase (scrypt); costs about a second by design."""
-    return bytes(pyrage.passphrase.encrypt(plaintext, passphrase))
+    return age_passphrase.encrypt(plaintext, passphrase)
 
 
 def unseal_with_passphrase(ciphertext: bytes, passphrase: str) -> bytes:
@@ -72,14 +79,21 @@ def unseal_with_passphrase(ciphertext: bytes, passphrase: str) -> bytes:
     Raises:
         IntegrityError: `seal.open`, for a wrong passphrase and for altered bytes alike.
     """
-    try:
-        return bytes(pyrage.passphrase.decrypt(ciphertext, passphrase))
-    except (pyrage.DecryptError, ValueError) as error:
-        raise IntegrityError(SEAL_OPEN, "无法解密：口令不对或文件已损坏") from error
+    plaintext = age_passphrase.decrypt(ciphertext, passphrase)
+    if plaintext is None:
+        raise IntegrityError(SEAL_OPEN, "无法解密：口令不对或文件已损坏")
+    return plaintext
+
+
+def _check_header(ciphertext: bytes) -> None:
+    """Only binary age with a header of sane size; the library would also take the text armour."""
+    is_binary = ciphertext.startswith(_HEADER_START)
+    if not is_binary or ciphertext.find(_HEADER_END, 0, limits.age_header_bytes_max) < 0:
+        raise IntegrityError(SEAL_OPEN, "无法解密：不是加密文件或文件已损坏")
 
 
 def _identity(identity: SealingIdentity) -> pyrage.x25519.Identity:
     try:
         return pyrage.x25519.Identity.from_str(identity)
-    except pyrage.IdentityError as error:
+    except (pyrage.IdentityError, UnicodeEncodeError) as error:
         raise InputError(SEAL_KEY, "私钥格式不对") from error

@@ -5,6 +5,7 @@ Source: RFC 8032.
 """
 
 import hashlib
+import re
 from typing import NewType
 
 from cryptography.exceptions import InvalidSignature
@@ -12,15 +13,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from exam_core.errors import InputError, declare
 
-PUBLIC_KEY_BYTES = 32
+_KEY_TEXT = re.compile(r"[0-9a-f]{64}")
 
 SIGNING_KEY = declare("signing.key", "签名密钥格式不对，请检查选择的密钥文件。")
 
 PublicSigningKey = NewType("PublicSigningKey", str)
-"""A public Ed25519 key: 64 hex digits."""
+"""A public Ed25519 key: 64 lower-case hex digits; one key has one spelling."""
 
 PrivateSigningKey = NewType("PrivateSigningKey", str)
-"""A private Ed25519 key: 64 hex digits of seed."""
+"""A private Ed25519 key: 64 lower-case hex digits of seed."""
 
 
 def generate_signing_key() -> PrivateSigningKey:
@@ -65,17 +66,14 @@ def signature_holds(message: bytes, signature: bytes, key: PublicSigningKey) -> 
 
 
 def _private(key: PrivateSigningKey) -> Ed25519PrivateKey:
-    try:
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key))
-    except ValueError as error:
-        raise InputError(SIGNING_KEY, "签名私钥格式不对") from error
+    return Ed25519PrivateKey.from_private_bytes(_key_bytes(key, "签名私钥格式不对"))
 
 
 def _public_bytes(key: PublicSigningKey) -> bytes:
-    try:
-        raw = bytes.fromhex(key)
-    except ValueError as error:
-        raise InputError(SIGNING_KEY, "签名公钥格式不对") from error
-    if len(raw) != PUBLIC_KEY_BYTES:
-        raise InputError(SIGNING_KEY, "签名公钥长度不对")
-    return raw
+    return _key_bytes(key, "签名公钥格式不对")
+
+
+def _key_bytes(key: str, problem: str) -> bytes:
+    if not _KEY_TEXT.fullmatch(key):  # fromhex would also take capitals and spaces
+        raise InputError(SIGNING_KEY, problem)
+    return bytes.fromhex(key)

@@ -5,6 +5,7 @@ for one thing; so `decode_canonical` re-encodes and compares. Specified in
 `docs/spec/canonical-encoding.md`.
 """
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +13,9 @@ import msgspec
 from exam_core.errors import InputError
 
 _T = TypeVar("_T")
+
+_INTEGER_MAX = 2**63 - 1  # what a database column and every other language can hold
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 def encode_canonical(value: Any) -> bytes:
@@ -37,4 +41,19 @@ def decode_canonical(data: bytes, kind: type[_T], code: str, name: str) -> _T:
         raise InputError(code, f"{name}格式不对") from error
     if encode_canonical(value) != data:
         raise InputError(code, f"{name}不是规范编码")
+    # A text may hold many digits in a row, so the quick look only says when to look closely.
+    if _LONG_NUMBER.search(data) and not _integers_fit(msgspec.json.decode(data)):
+        raise InputError(code, f"{name}中的数字超出范围")
     return value
+
+
+def _integers_fit(value: Any) -> bool:
+    match value:
+        case int():
+            return -_INTEGER_MAX - 1 <= value <= _INTEGER_MAX
+        case list():
+            return all(map(_integers_fit, value))
+        case dict():
+            return all(map(_integers_fit, value.values()))
+        case _:
+            return True

@@ -8,6 +8,7 @@ them is elsewhere. Specified in `docs/spec/response-journal.md`.
 """
 
 import hashlib
+import re
 import struct
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -33,6 +34,8 @@ HEAD_BYTES = 32
 _MARKER = b"\xe5\x4aRC"
 _FRAME_HEAD = struct.Struct("<4sIQ")
 _TAG_BYTES = 16
+_UNWRITTEN_ZEROS_MIN = 4  # fewer zeros at the end of a frame may well be what was written
+_SEGMENT_ID_TEXT = re.compile(r"[0-9a-f]{32}")
 _SEALED_BYTES_MIN = HEAD_BYTES + _TAG_BYTES
 
 
@@ -141,8 +144,8 @@ class Health(StrEnum):
     """What reading a segment found."""
 
     CLEAN = "clean"
-    TORN_TAIL = "torn_tail"  # bad bytes at the end only: the last write was cut short
-    DAMAGED = "damaged"  # bad bytes, or a gap, before good frames: keep all, alarm, never cut
+    TORN_TAIL = "torn_tail"  # the last write was cut short: the beginning of one frame, or zeros
+    DAMAGED = "damaged"  # anything else that is wrong: keep all, alarm, never cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,10 +207,9 @@ def recover_segment(data: bytes, journal_key: bytes) -> RecoveredSegment:
         payloads.append(payload)
         head, last_seq = next_head(before, frame), seq
         position = good = position + len(frame)
-    health = Health.CLEAN if good == len(data) else Health.TORN_TAIL
     return RecoveredSegment(
         segment_id=segment_id,
-        health=Health.DAMAGED if is_damaged else health,
+        health=_health(data[good:], is_damaged=is_damaged),
         good_bytes=good,
         head=head,
         frames=frames,
@@ -222,6 +224,8 @@ def open_chain(journal_key: bytes, segment_id: SegmentId, frames: list[bytes]) -
         InputError: `journal.frame`.
         IntegrityError: `journal.frame`, `journal.chain`, with the sequence number.
     """
+    if len(frames) > limits.journal_frames_max:
+        raise InputError(JOURNAL_FRAME, "作答记录条数过多")
     cipher = SegmentCipher(journal_key, segment_id)
     head = first_head(segment_id)
     payloads = []
@@ -238,6 +242,31 @@ def receipt_of(submit_frame: bytes) -> str:
     """The candidate's receipt: 40 hex digits in groups of four, from the submit entry's frame."""
     digits = hashlib.sha256(submit_frame).hexdigest()[:40]
     return " ".join(digits[at : at + 4] for at in range(0, 40, 4))
+
+
+def _health(tail: bytes, *, is_damaged: bool) -> Health:
+    if is_damaged:
+        return Health.DAMAGED
+    if not tail:
+        return Health.CLEAN
+    return Health.TORN_TAIL if _is_cut_short(tail) else Health.DAMAGED
+
+
+def _is_cut_short(tail: bytes) -> bool:
+    """Whether one append that never finished explains these bytes.
+
+    A file may have grown before its data came to disk, so zeros count as not written. Whole
+    frames that do not open were finished once: that is damage, also at the end.
+    """
+    written = tail.rstrip(b"\0")
+    if not _MARKER.startswith(written[: len(_MARKER)]) or tail.find(_MARKER, 1) >= 0:
+        return False
+    if len(written) < _FRAME_HEAD.size:
+        return True
+    _, size, _ = _FRAME_HEAD.unpack_from(tail)
+    end = _FRAME_HEAD.size + size
+    is_finished = len(tail) >= end and len(written) > end - _UNWRITTEN_ZEROS_MIN
+    return size <= limits.journal_frame_bytes_max and not is_finished
 
 
 def _frame_at(data: bytes, position: int) -> bytes | None:
@@ -266,10 +295,7 @@ def _nonce(seq: int) -> bytes:
 
 
 def _segment_bytes(segment_id: SegmentId) -> bytes:
-    try:
-        raw = bytes.fromhex(segment_id)
-    except ValueError as error:
-        raise InputError(JOURNAL_MALFORMED, "作答记录段编号不对") from error
-    if len(raw) != SEGMENT_ID_BYTES:
+    # One spelling only: two spellings of one id would be two segments with one key and nonce.
+    if not _SEGMENT_ID_TEXT.fullmatch(segment_id):
         raise InputError(JOURNAL_MALFORMED, "作答记录段编号不对")
-    return raw
+    return bytes.fromhex(segment_id)

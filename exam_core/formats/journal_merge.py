@@ -1,8 +1,8 @@
 """The current responses of a session, from the entries of all its segments.
 
-For every part the entry with the largest (epoch, sequence) holds; the first submit entry closes
-the session, and entries of its own or an earlier epoch that come after it do not count. The
-result does not depend on the order in which segments arrived.
+For every part the entry with the largest (epoch, sequence) holds; the first submit entry in that
+order closes the session, and whatever comes after it does not count. The result depends neither on
+the order in which entries arrived nor on how often.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from exam_core.formats.journal_entries import (
     ResponseRecorded,
     ReviewFlagSet,
     SessionSubmitted,
+    encode_entry,
 )
 from exam_core.model.identifiers import ItemId, PartId
 from exam_core.model.responses import Response
@@ -45,8 +46,12 @@ class SessionContent:
 
 
 def merge_entries(entries: Iterable[PlacedEntry]) -> SessionContent:
-    """Merge the entries of all segments of one session, in any order."""
-    in_order = sorted(entries, key=lambda placed: (placed.epoch, placed.seq))
+    """Merge the entries of all segments of one session, in any order and however often each.
+
+    Two different entries at one place cannot come from an honest store (it refuses the second as
+    `journal.conflict`); should it happen, the one with the larger encoding holds everywhere alike.
+    """
+    in_order = _in_order(entries)
     responses: dict[PartId, Response] = {}
     flagged: set[ItemId] = set()
     for position, placed in enumerate(in_order):
@@ -67,3 +72,13 @@ def merge_entries(entries: Iterable[PlacedEntry]) -> SessionContent:
     return SessionContent(
         responses=responses, flagged=frozenset(flagged), submitted=None, late_entries=0
     )
+
+
+def _in_order(entries: Iterable[PlacedEntry]) -> list[PlacedEntry]:
+    placed_at: dict[tuple[int, int], PlacedEntry] = {}
+    for placed in entries:
+        place = (placed.epoch, placed.seq)
+        held = placed_at.setdefault(place, placed)
+        if held.entry != placed.entry and encode_entry(placed.entry) > encode_entry(held.entry):
+            placed_at[place] = placed
+    return [placed_at[place] for place in sorted(placed_at)]

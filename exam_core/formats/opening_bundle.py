@@ -5,6 +5,8 @@ envelope signed at headquarters. The outer layer can be taken off at a rehearsal
 centre's key; the inner one waits for the code. Specified in `docs/spec/opening-bundle.md`.
 """
 
+import re
+
 import msgspec
 
 from exam_core.crypto.opening_code import parse_code
@@ -31,6 +33,7 @@ OPENING_MALFORMED = declare("opening.malformed", "启封包内容不对，请联
 OPENING_MISMATCH = declare("opening.mismatch", "启封包与试卷包不是一套，请核对两个文件的来源。")
 
 SECRET_BYTES = 32
+_SECRET_TEXT = re.compile(r"[0-9a-f]{64}")
 _PAYLOAD_TYPE = "application/vnd.gongyuan.opening.v1+json"
 
 
@@ -42,7 +45,10 @@ class FormIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class OpeningBundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The identities of this centre's forms; `journal_secret` is 64 hex digits."""
+    """The identities of this centre's forms, in the order of their numbers.
+
+    `journal_secret` is 64 lower-case hex digits.
+    """
 
     paper_id: PaperId
     sitting_id: SittingId
@@ -52,12 +58,11 @@ class OpeningBundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     journal_secret: str
 
     def __post_init__(self) -> None:
-        try:
-            is_secret = len(bytes.fromhex(self.journal_secret)) == SECRET_BYTES
-        except ValueError:
-            is_secret = False
-        if not is_secret or not self.identities:
+        if not _SECRET_TEXT.fullmatch(self.journal_secret) or not self.identities:
             raise InputError(OPENING_MALFORMED, "启封包内容不全")
+        numbers = [held.form_number for held in self.identities]
+        if numbers != sorted(set(numbers)) or numbers[0] < 1:
+            raise InputError(OPENING_MALFORMED, "启封包中的卷号重复或顺序不对")
 
 
 def seal_bundle(
@@ -72,6 +77,7 @@ def unwrap_bundle(data: bytes, opening_identity: SealingIdentity) -> bytes:
     """Take the outer layer off, with the centre's key alone.
 
     Raises:
+        InputError: `seal.key`, when the opening key is no key at all.
         IntegrityError: `opening.key`.
     """
     try:

@@ -33,6 +33,9 @@ RESULTS_ALTERED = declare("results.altered", "考试结果包内容与签名不�
 RESULTS_COUNTS = declare("results.counts", "考试结果包的人数对不上，请考点核对后重新导出。")
 
 MAGIC = b"EXRS1\n"
+ABSENT = "absent"
+"""The close reason of a session that was logged in and never began."""
+
 _PAYLOAD_TYPE = "application/vnd.gongyuan.examresults.v1+json"
 
 
@@ -133,6 +136,8 @@ def open_results(
         name="考试结果包",
     )
     manifest = decode_canonical(payload, ResultsManifest, RESULTS_MALFORMED, "考试结果清单")
+    if manifest.centre_id != centre.centre_id:
+        raise IntegrityError(RESULTS_ALTERED, "考试结果包写的是另一个考点")
     sealed = bytes(body)
     if hashlib.sha256(sealed).hexdigest() != manifest.content_sha256:
         raise IntegrityError(RESULTS_ALTERED, "考试结果包内容被改动过")
@@ -144,15 +149,18 @@ def open_results(
 
 
 def _reconcile(manifest: ResultsManifest, content: ResultsContent) -> None:
-    rostered = {candidate.admission_number for candidate in content.roster}
-    present = [session.admission_number for session in content.sessions]
+    rostered = [candidate.admission_number for candidate in content.roster]
+    logged_in = [session.admission_number for session in content.sessions]
+    if len(set(rostered)) != len(rostered) or len(set(logged_in)) != len(logged_in):
+        raise InputError(RESULTS_COUNTS, "考试结果中有重复的考生")
+    if not set(logged_in) <= set(rostered):
+        raise InputError(RESULTS_COUNTS, "考试结果中有不在名单上的考生")
     submitted = sum(bool(session.receipt) for session in content.sessions)
-    if len(set(present)) != len(present) or not set(present) <= rostered:
-        raise InputError(RESULTS_COUNTS, "考试结果中有重复或不在名单上的考生")
+    began = sum(session.close_reason != ABSENT for session in content.sessions)
     counts = manifest.counts
     if (counts.rostered, counts.submitted, counts.absent) != (
         len(rostered),
         submitted,
-        len(rostered) - len(present),
+        len(rostered) - began,
     ):
         raise InputError(RESULTS_COUNTS, "考试结果清单的人数与内容不符")

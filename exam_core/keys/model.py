@@ -4,6 +4,7 @@ An author's choices have letters A–H in the author's order. A form carries opa
 order of its own; only `FormMap` ties the two, and it travels in the answer-key package alone.
 """
 
+import re
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -22,6 +23,8 @@ from exam_core.model.identifiers import (
 from exam_core.model.items import CHOICE_TYPES, ItemType
 
 KEY_MALFORMED = declare("key.malformed", "答案包内容不合规定，请联系命题单位重新制作。")
+
+_SECRET_TEXT = re.compile(r"[0-9a-f]{64}")
 
 LETTERS = "ABCDEFGH"
 """The letters of an author's choices, in the author's order."""
@@ -93,7 +96,8 @@ class KeyedPart(_Value, frozen=True, kw_only=True):
                     return "非填空题不能用填空答案"
                 if not blanks or not all(blank and all(blank) for blank in blanks):
                     return "每个空都要有答案"
-            case MarkingKey(marking_points=marking_points):
+            case _:
+                marking_points = self.key.marking_points
                 if self.item_type is not ItemType.SHORT_ANSWER:
                     return "非简答题不能用采分点"
                 if any(point.points_milli <= 0 for point in marking_points):
@@ -168,8 +172,8 @@ class ScoringScheme(_Value, frozen=True, kw_only=True):
 class AnswerKey(_Value, frozen=True, kw_only=True):
     """Everything needed to score a paper; the plaintext of an answer-key package.
 
-    `journal_secrets` opens the response journals of each centre (hex, 32 bytes); a key version
-    counts from 1 and rises whenever a key is corrected after the sitting.
+    `journal_secrets` opens the response journals of each centre (64 lower-case hex digits); a key
+    version counts from 1 and rises whenever a key is corrected after the sitting.
     """
 
     paper_id: PaperId
@@ -181,6 +185,12 @@ class AnswerKey(_Value, frozen=True, kw_only=True):
     journal_secrets: dict[CentreId, str]
 
     def __post_init__(self) -> None:
+        if self.key_version < 1:
+            raise InputError(KEY_MALFORMED, "答案版本号必须从 1 开始")
+        if not all(map(_SECRET_TEXT.fullmatch, self.journal_secrets.values())):
+            raise InputError(KEY_MALFORMED, "作答记录密钥格式不对")
+        if len({form.form_number for form in self.forms}) != len(self.forms):
+            raise InputError(KEY_MALFORMED, "卷号重复")
         keyed = {item.bank_item_id: item for item in self.items}
         if len(keyed) != len(self.items):
             raise InputError(KEY_MALFORMED, "题库编号重复")

@@ -52,8 +52,8 @@ def is_empty(response: Response) -> bool:
             return not choice_ids
         case BlanksResponse(texts=texts):
             return not any(text.strip() for text in texts)
-        case TextResponse(text=text):
-            return not text.strip()
+        case _:
+            return not response.text.strip()
 
 
 def check_fits(part: Part, response: Response) -> None:
@@ -85,9 +85,9 @@ def _misfit(part: Part, response: Response) -> str:
                 return f"本题有 {part.blank_count} 个空，收到 {len(texts)} 个"
             if any(len(text) > limits.blank_text_chars_max for text in texts):
                 return "填空内容过长"
-        case TextResponse(text=text):
+        case _:
             if part.item_type is not ItemType.SHORT_ANSWER:
                 return "本题不收文字作答"
-            if len(text) > limits.response_text_chars_max:
+            if len(response.text) > limits.response_text_chars_max:
                 return "作答内容过长"
     return ""

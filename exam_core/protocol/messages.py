@@ -4,7 +4,7 @@ The kiosk attaches first; after that either side may send at any time. Frames ar
 their bytes go into the journal and the store as they are.
 """
 
-from typing import TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 
@@ -17,6 +17,10 @@ from exam_core.model.states import SessionState, SittingState
 MESSAGE_MALFORMED = declare("protocol.malformed", "收到无法识别的消息；请检查该机位的程序版本。")
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=limits.journal_frames_max)]
+"""A number of frames, or of one frame; checked when a message is decoded."""
+
+
 class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all messages."""
 
@@ -25,7 +29,7 @@ class HeldFrames(_Message, frozen=True, kw_only=True):
     """How far one side holds a segment: `frames` from number 0 without gaps, and their head."""
 
     segment_id: SegmentId
-    frames: int
+    frames: _Count
     head: bytes
 
 
@@ -55,7 +59,7 @@ class Save(_Message, frozen=True, kw_only=True, tag="save"):
     """The next frames of a segment, from `first_seq` on. Safe to repeat."""
 
     segment_id: SegmentId
-    first_seq: int
+    first_seq: _Count
     frames: tuple[bytes, ...]
 
 
@@ -63,14 +67,14 @@ class Submit(_Message, frozen=True, kw_only=True, tag="submit"):
     """The frame `seq` of this segment is the submit entry; its frames were sent before."""
 
     segment_id: SegmentId
-    seq: int
+    seq: _Count
     receipt: str
 
 
 class Heartbeat(_Message, frozen=True, kw_only=True, tag="heartbeat"):
     """Every ten seconds: alive, with the number of entries the server has not acknowledged."""
 
-    unsynced: int
+    unsynced: _Count
 
 
 # From the server
@@ -104,7 +108,7 @@ class Restore(_Message, frozen=True, kw_only=True, tag="restore"):
     """Frames of an earlier segment that the kiosk does not have."""
 
     segment_id: SegmentId
-    first_seq: int
+    first_seq: _Count
     frames: tuple[bytes, ...]
 
 
@@ -121,7 +125,7 @@ class Saved(_Message, frozen=True, kw_only=True, tag="saved"):
     """All frames of the segment below `frames` are durable on the server; `head` covers them."""
 
     segment_id: SegmentId
-    frames: int
+    frames: _Count
     head: bytes
 
 

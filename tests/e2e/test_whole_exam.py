@@ -1,0 +1,150 @@
+"""A whole exam with real processes on loopback, twice with one seed, and what must hold of it.
+
+The demo's conductor runs it: an exam server, two Qt kiosks offscreen (one is killed), ten
+simulated candidates, a grading site with markers. Nothing is replaced by a double.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.paper_package import verify_package
+from exam_core.formats.trust_root import parse_root
+from paper_builder.assembly.draft import PaperDraft, parse_draft
+
+pytestmark = pytest.mark.e2e
+
+SEED = "5eed" * 16
+TEAMS = 3
+SITTING_S = 25
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def conduct(out: Path) -> dict[str, Any]:
+    """Run the demo's conductor and return its summary."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.demo"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "SEED": SEED,
+            "DEMO_TEAMS": str(TEAMS),
+            "DEMO_SECONDS": str(SITTING_S),
+            "DEMO_OUT": str(out),
+            "PICTURES": "0",
+            "QT_QPA_PLATFORM": "offscreen",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
+    return summary
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder and the summary of one exam."""
+    out = tmp_path_factory.mktemp("first") / "out"
+    return out, conduct(out)
+
+
+@pytest.fixture(scope="module")
+def draft(first: tuple[Path, dict[str, Any]]) -> PaperDraft:
+    """The paper with its keys, as headquarters has it."""
+    return parse_draft((first[0] / "work" / "headquarters" / "draw" / "paper.draft").read_bytes())
+
+
+def secrets_of(draft: PaperDraft) -> Iterator[tuple[str, str]]:
+    """Texts that only the answer key holds, with the item they belong to."""
+    for item in draft.items:
+        yield item.bank_item_id, item.bank_item_id
+        if item.explanation:
+            yield item.bank_item_id, item.explanation
+        for part in item.parts:
+            for point in getattr(part.key, "marking_points", ()):
+                yield item.bank_item_id, point.text
+
+
+def disk_files(*folders: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file below the folders, with its bytes."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                yield path, path.read_bytes()
+
+
+def test_every_acknowledged_response_is_in_the_results(
+    first: tuple[Path, dict[str, Any]],
+) -> None:
+    """Nothing that a kiosk was told is kept is missing, also not at the one that was killed."""
+    _, summary = first
+
+    assert summary["candidates"] == 4 * TEAMS
+    assert summary["kills"] == 1
+    assert summary["responses_acknowledged"] > 4 * TEAMS * 90
+    assert summary["responses_lost"] == 0
+
+
+def test_a_changed_mark_changes_the_rank(first: tuple[Path, dict[str, Any]]) -> None:
+    """Markers' work decides: taking back one response's points moves somebody."""
+    assert first[1]["rank_changed_by_mark"] is True
+
+
+def test_one_seed_gives_one_paper_and_one_set_of_scores(
+    first: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """A second exam with the same seed repeats paper and scores, kill and all."""
+    again = conduct(tmp_path / "out")
+
+    assert again["paper_sha256"] == first[1]["paper_sha256"]
+    assert again["scores_sha256"] == first[1]["scores_sha256"]
+
+
+def test_the_archive_repeats_the_results(first: tuple[Path, dict[str, Any]]) -> None:
+    """`grading recompute` gets the same results from the archive alone."""
+    archive = first[0] / "results" / "exam.examarchive"
+    grading = Path(sys.executable).parent / "grading"
+
+    done = subprocess.run([grading, "recompute", archive], capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_no_key_content_is_in_the_package(
+    first: tuple[Path, dict[str, Any]], draft: PaperDraft
+) -> None:
+    """Neither the package's bytes nor any form inside holds what only the key may hold."""
+    headquarters = first[0] / "work" / "headquarters"
+    package_bytes = (headquarters / "sealed" / "paper.exampkg").read_bytes()
+    verify_package(package_bytes, parse_root((headquarters / "keys" / "root.json").read_bytes()))
+    forms = b"".join(encode_canonical(laid_out.form) for laid_out in draft.forms)
+
+    for item_id, secret in secrets_of(draft):
+        assert secret.encode() not in package_bytes, item_id
+        assert secret.encode() not in forms, item_id
+
+
+def test_no_key_and_no_stem_is_on_a_disk_of_the_centre(
+    first: tuple[Path, dict[str, Any]], draft: PaperDraft
+) -> None:
+    """Room and seats hold ciphertext only: no key content, no stem, no response in the clear."""
+    work = first[0] / "work"
+    seats = [path for path in (work / "seats").iterdir() if path.is_dir()]
+    assert len(seats) == 4 * TEAMS
+    wanted = [
+        *(text.encode() for _, text in secrets_of(draft)),
+        *(part.stem.encode() for item in draft.items for part in item.parts),
+    ]
+
+    for path, content in disk_files(work / "room", work / "logs", *seats):
+        for text in wanted:
+            assert text not in content, (path.name, text.decode())

@@ -1,0 +1,180 @@
+"""A kiosk's session and the room's model with a cuttable line between them, all in one thread.
+
+Messages wait on the line until a test delivers them; cutting it loses what is under way, as a
+pulled cable does. Killing the process keeps what files show; losing power keeps what is synced.
+"""
+
+import contextlib
+import random
+from collections import deque
+from pathlib import Path
+
+from exam_client.config import DataFolder
+from exam_client.journal import SessionJournal
+from exam_client.session.attempt import SessionPorts
+from exam_client.session.core import SessionCore
+from exam_client.session.resume import Resume, ResumeFile, Stage
+from exam_core.formats.paper_package import PaperPackage, verify_package
+from exam_core.model.identifiers import AdmissionNumber, FormNumber
+from exam_core.model.states import SittingState
+from exam_core.protocol import messages
+from tests.support import builders
+from tests.support.memory_files import MemoryFiles
+from tests.support.room_model import RoomModel, SessionModel
+
+FOLDER = DataFolder(Path("/kiosk"))
+PACKAGE = verify_package(builders.package(), builders.root())
+
+
+class KioskProcess:
+    """One seat whose process can die and whose line can break.
+
+    Attributes:
+        room: The room's side.
+        session: This candidate's session in the room.
+        files: The machine's disk.
+        now_ms: The machine's monotonic clock, moved by tests.
+        core: The process that runs now.
+        refusals: Codes that the server refused with, as the candidate was told.
+        asked_for_pending: How often typed text was asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: Stage = Stage.RULES_READ,
+        package: PaperPackage | None = PACKAGE,
+        collects: bool = False,
+    ) -> None:
+        self.room = RoomModel()
+        self.session = SessionModel(
+            session_id=builders.SESSION_ID,
+            form_number=FormNumber(1),
+            form_identity=builders.FORM_IDENTITY,
+        )
+        self.room.sessions[builders.SESSION_ID] = self.session
+        self.files = MemoryFiles()
+        self.now_ms = 0
+        self.package = package
+        self.refusals: list[str] = []
+        self.asked_for_pending = 0
+        self._collects = collects
+        self._up: deque[messages.KioskMessage] = deque()
+        self._down: deque[messages.ServerMessage] = deque()
+        self._is_connected = False
+        resume = Resume(
+            sitting_id=builders.SITTING_ID,
+            session_id=builders.SESSION_ID,
+            token=self.session.token,
+            admission_number=AdmissionNumber("20260001"),
+            name="考生1",
+            unit="福州市人社局",
+            team="第1队",
+            stage=stage,
+        )
+        ResumeFile(self.files, FOLDER).save(resume)
+        self.core = self._start()
+
+    # The process
+
+    def kill(self) -> None:
+        """SIGKILL, and the program is started again; the machine stayed on."""
+        self.cut()
+        self.core = self._start()
+
+    def lose_power(self, rng: random.Random) -> None:
+        """The plug is pulled, and the machine starts again."""
+        self.cut()
+        self.files = self.files.power_off(rng)
+        self.core = self._start()
+
+    def _start(self) -> SessionCore:
+        resume_file = ResumeFile(self.files, FOLDER)
+        resume = resume_file.load()
+        assert resume is not None
+        journal = SessionJournal(
+            self.files, FOLDER.session(resume.session_id), clock_ms=lambda: self.now_ms
+        )
+        ports = SessionPorts(
+            clock_ms=lambda: self.now_ms,
+            save_resume=lambda changed: self._save(resume_file, changed),
+            collect_pending=self._collect if self._collects else None,
+            refuse=lambda code, _message: self.refusals.append(code),
+        )
+        return SessionCore(resume, journal, package=self.package, ports=ports)
+
+    @staticmethod
+    def _save(resume_file: ResumeFile, resume: Resume) -> None:
+        with contextlib.suppress(OSError):  # as the driver: an alarm, and the exam goes on
+            resume_file.save(resume)
+
+    def _collect(self) -> None:
+        self.asked_for_pending += 1
+
+    # The line
+
+    def cut(self) -> None:
+        """The connection breaks; what was under way is lost."""
+        if self._is_connected:
+            self._is_connected = False
+            self._up.clear()
+            self._down.clear()
+            self.core.on_disconnected()
+
+    def connect(self) -> None:
+        """A connection is made and the kiosk attaches."""
+        self.cut()
+        self._is_connected = True
+        attach = self.core.attach_message()
+        _, replies = self.room.attach(attach)
+        self._down.extend(replies)
+
+    def send_up(self, most: int = 1_000) -> int:
+        """The kiosk says what it has to say; so many messages arrive."""
+        if not self._is_connected:
+            return 0
+        while (message := self.core.next_message()) is not None:
+            self._up.append(message)
+        count = min(most, len(self._up))
+        for _ in range(count):
+            self._down.extend(self.room.take(self.session, self._up.popleft()))
+        return count
+
+    def send_down(self, most: int = 1_000) -> int:
+        """So many of the server's messages arrive."""
+        count = 0
+        while self._is_connected and self._down and count < most:
+            self.core.on_message(self._down.popleft())
+            count += 1
+            if self.core.wants_reattach:
+                self.connect()
+        return count
+
+    def say(self, *spoken: messages.ServerMessage) -> None:
+        """The server says something, and all of it arrives."""
+        self._down.extend(spoken)
+        self.settle()
+
+    def settle(self) -> None:
+        """Deliver everything, until nobody has anything to say."""
+        for _ in range(1_000):
+            if not self.send_up() + self.send_down():
+                return
+        raise AssertionError("kiosk and room talk for ever")
+
+    # The room
+
+    def begin(self) -> None:
+        """Presence is confirmed and the sitting runs; all is delivered."""
+        self.session.is_present = True
+        self.room.state = SittingState.RUNNING
+        if not self._is_connected:
+            self.connect()
+            self.settle()
+        else:
+            self.say(*self.room.begin(self.session), self.room.clock(self.session))
+
+    def advance(self, duration_ms: int) -> None:
+        """Time passes here; the room's clock stands."""
+        self.now_ms += duration_ms
+        self.core.attempt.tick()

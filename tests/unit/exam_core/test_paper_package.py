@@ -1,0 +1,225 @@
+"""A package is used only when everything in it is as it was signed."""
+
+import struct
+from typing import Any
+
+import msgspec
+import pytest
+
+from exam_core import limits
+from exam_core.crypto.sealing import recipient_of, seal
+from exam_core.errors import InputError, IntegrityError
+from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.dsse import sign_envelope
+from exam_core.formats.paper_package import (
+    MAGIC,
+    PAYLOAD_TYPE,
+    Manifest,
+    Member,
+    build_package,
+    open_form,
+    seal_form,
+    verify_package,
+)
+from exam_core.formats.signed_file import join_signed_file
+from exam_core.model.identifiers import FormNumber, PaperId
+from exam_core.model.items import Form
+from tests.support.builders import (
+    APPROVER,
+    FORM_IDENTITY,
+    GRADING_IDENTITY,
+    PAPER_ID,
+    SETTER,
+    STRANGER,
+    bundle,
+    form,
+    manifest,
+    package,
+    root,
+)
+from tests.support.refusals import refuses
+
+TWO_FORMS = package(form(1), form(2))
+
+
+def signed(document: object, body: bytes = b"sealed", *, kind: str = PAYLOAD_TYPE) -> bytes:
+    """A package file around any signed JSON."""
+    envelope = sign_envelope(encode_canonical(document), kind, [SETTER, APPROVER])
+    return join_signed_file(MAGIC, envelope, body)
+
+
+def changed_manifest(**fields: Any) -> dict[str, Any]:
+    """The JSON of a manifest with other fields, past the checks of the type."""
+    plain: dict[str, Any] = msgspec.to_builtins(manifest())
+    return plain | fields
+
+
+def open_first(sealed: bytes) -> Form:
+    """Open as form 1 of the test paper."""
+    return open_form(sealed, FORM_IDENTITY, paper_id=PAPER_ID, form_number=FormNumber(1))
+
+
+def test_a_package_comes_back() -> None:
+    """Manifest and forms are what was put in, and each form opens with its identity."""
+    opened = verify_package(TWO_FORMS, root())
+
+    assert opened.manifest.title == "业务技能比武笔试"
+    assert len(opened.manifest_sha256) == 64
+    assert list(opened.members) == [1, 2]
+    assert open_first(opened.sealed_form(FormNumber(1))) == form(1)
+
+
+def test_an_unknown_form_number_is_refused() -> None:
+    """Asking for a form that the package lacks names the number."""
+    with refuses(InputError, "package.form"):
+        verify_package(TWO_FORMS, root()).sealed_form(FormNumber(3))
+
+
+def test_a_plaintext_of_no_form_shows() -> None:
+    """Nothing of a form can be read in the package."""
+    for text in ("下列哪一项正确", "选项A", "i1.1"):
+        assert text.encode() not in TWO_FORMS
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        MAGIC,
+        MAGIC + b"\0\0\0",
+        b"PK\x03\x04" + TWO_FORMS[4:],
+        b"EXPK2\n" + TWO_FORMS[6:],
+        MAGIC + struct.pack(">I", len(TWO_FORMS)) + TWO_FORMS[10:],
+        MAGIC + struct.pack(">I", limits.manifest_bytes_max + 1) + bytes(5 * limits.MIB),
+        TWO_FORMS[:-1],
+        TWO_FORMS + b"\0",
+    ],
+)
+def test_another_or_a_cut_file_is_refused(data: bytes) -> None:
+    """A file of another kind, cut short or grown is refused as malformed."""
+    with refuses(InputError, "package.malformed"):
+        verify_package(data, root())
+
+
+@pytest.mark.parametrize("at", [-1, -300, -500])
+def test_an_altered_member_is_refused(at: int) -> None:
+    """One byte changed in a form is named with its form number."""
+    data = bytearray(package())
+    data[at] ^= 1
+
+    with refuses(IntegrityError, "package.altered") as caught:
+        verify_package(bytes(data), root())
+    assert caught.value.facts == {"form_number": 1}
+
+
+def test_swapped_members_are_refused() -> None:
+    """Two forms of equal size cannot change places."""
+    one, two = (seal_form(form(1), recipient_of(FORM_IDENTITY)) for _ in range(2))
+    padded = [sealed.ljust(max(len(one), len(two)), b"\0") for sealed in (one, two)]
+    data = package(sealed_forms=padded)
+
+    body = b"".join(padded)
+    with refuses(IntegrityError, "package.altered"):
+        verify_package(data[: -len(body)] + padded[1] + padded[0], root())
+
+
+def test_two_of_headquarters_must_sign() -> None:
+    """One signer, or one with a stranger, is refused."""
+    for keys in ([SETTER], [SETTER, STRANGER]):
+        with refuses(IntegrityError, "signature.threshold"):
+            verify_package(package(keys=keys), root())
+
+
+def test_a_signed_file_of_another_kind_is_refused() -> None:
+    """An opening bundle's signature does not make a package."""
+    with refuses(InputError, "signature.type"):
+        verify_package(signed(bundle(), kind="application/vnd.gongyuan.opening.v1+json"), root())
+
+
+MEMBER = {"form_number": 1, "offset": 0, "size": 6, "sha256": "00" * 32}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"suite": "gm1"},
+        {"suite": "x" * 1000},
+        {"sequence": 0},
+        {"duration_ms": 0},
+        {"duration_ms": limits.duration_ms_max + 1},
+        {"members": []},
+        {"members": [MEMBER | {"form_number": 2}]},
+        {"members": [MEMBER | {"offset": 1}]},
+        {"members": [MEMBER | {"size": 0}]},
+        {"members": [MEMBER | {"size": -6}]},
+        {"members": [MEMBER | {"size": 7}]},
+        {"members": [MEMBER | {"size": limits.member_bytes_max + 1}]},
+        {"members": [MEMBER, MEMBER | {"form_number": 2}]},
+        {"members": [MEMBER, MEMBER | {"form_number": 2, "offset": 7}]},
+        {"members": [MEMBER, MEMBER]},
+        {"members": [MEMBER] * (limits.package_members_max + 1)},
+        {"answer_key": "B"},
+        {"title": 7},
+    ],
+)
+def test_a_signed_manifest_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
+    """Also headquarters cannot sign members that overlap, leave gaps or exceed a limit."""
+    with refuses(InputError, "package.malformed"):
+        verify_package(signed(changed_manifest(**fields)), root())
+
+
+def test_a_manifest_of_the_largest_package_fits() -> None:
+    """As many members as allowed, each as large as allowed, stay below the envelope's limit."""
+    size = limits.member_bytes_max
+    members = tuple(
+        Member(form_number=FormNumber(n + 1), offset=n * size, size=size, sha256="f" * 64)
+        for n in range(limits.package_members_max)
+    )
+    largest: Manifest = manifest(members=members)
+
+    envelope = sign_envelope(encode_canonical(largest), PAYLOAD_TYPE, [SETTER, APPROVER])
+
+    assert len(envelope) < limits.manifest_bytes_max
+
+
+def test_a_form_opens_only_as_itself() -> None:
+    """A form of another number or paper, or no form at all, is refused after opening."""
+    recipient = recipient_of(FORM_IDENTITY)
+
+    for other in (form(2), form(1, paper_id=PaperId("P9"))):
+        with refuses(IntegrityError, "package.altered"):
+            open_first(seal_form(other, recipient))
+    for plaintext in (b"", b"{}", encode_canonical(manifest())):
+        with refuses(InputError, "form.malformed"):
+            open_first(seal(plaintext, [recipient]))
+    with refuses(IntegrityError, "seal.open"):
+        open_form(
+            seal_form(form(1), recipient),
+            GRADING_IDENTITY,
+            paper_id=PAPER_ID,
+            form_number=FormNumber(1),
+        )
+
+
+def test_a_form_with_a_key_inside_is_refused() -> None:
+    """A form to which somebody added a key field does not open."""
+    plain = msgspec.to_builtins(form(1))
+    plain["items"][0]["parts"][0]["key"] = "B"
+
+    with refuses(InputError, "form.malformed"):
+        open_first(seal(encode_canonical(plain), [recipient_of(FORM_IDENTITY)]))
+
+
+def test_building_refuses_what_reading_refuses() -> None:
+    """A package without forms is not made in the first place."""
+    with refuses(InputError, "package.malformed"):
+        build_package(
+            paper_id=PAPER_ID,
+            sitting_id=manifest().sitting_id,
+            title="",
+            sequence=1,
+            duration_ms=1,
+            scoring_note="",
+            sealed_forms=[],
+            keys=[SETTER],
+        )

@@ -1,0 +1,179 @@
+"""How each kind of test vector is read: bytes and the fixed keys in, the value out.
+
+The test of the vectors and the script that makes them share these, so both mean the same by
+"read". What a reader returns can be written as JSON and stands beside each good vector.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from exam_core.crypto.sealing import SealingIdentity
+from exam_core.crypto.signing import PrivateSigningKey, PublicSigningKey
+from exam_core.formats.audit_log import AUDIT_MALFORMED, AuditEntry, verify_lines
+from exam_core.formats.canonical import decode_canonical
+from exam_core.formats.centre_descriptor import parse_centre, verify_centre
+from exam_core.formats.dsse import verify_envelope
+from exam_core.formats.journal import open_chain, recover_segment
+from exam_core.formats.journal_entries import decode_entry
+from exam_core.formats.opening_bundle import open_bundle, open_opening_key, unwrap_bundle
+from exam_core.formats.paper_package import open_form, verify_package
+from exam_core.formats.results_bundle import open_results
+from exam_core.formats.trust_root import TrustRoot, fingerprint, parse_root
+from exam_core.keys.package import open_key_package
+from exam_core.model.identifiers import CentreId, FormNumber, PaperId, SegmentId, SessionId
+
+FOLDER = Path(__file__).parent
+INGREDIENTS = FOLDER / "ingredients"
+LIST = FOLDER / "vectors.json"
+TEST_TYPE = "application/vnd.gongyuan.test.v1+json"
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fixed keys of all vectors; worthless anywhere else."""
+
+    setter: PrivateSigningKey
+    approver: PrivateSigningKey
+    stranger: PrivateSigningKey
+    centre: PrivateSigningKey
+    centre_public: PublicSigningKey
+    form_identity: SealingIdentity
+    opening_identity: SealingIdentity
+    grading_identity: SealingIdentity
+    opening_code: str
+    opening_passphrase: str
+    journal_key: str
+    segment_id: SegmentId
+    session_id: SessionId
+    root: TrustRoot
+
+
+class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of `vectors.json`.
+
+    `error` is the code that reading must raise; without it, reading must give what stands in the
+    file named `value`. `given` holds what differs from the fixed keys.
+    """
+
+    file: str
+    reader: str
+    claim: str
+    error: str | None = None
+    value: str | None = None
+    given: dict[str, str] = {}
+
+
+def load_keys() -> Keys:
+    """The keys as they are kept with the vectors."""
+    return msgspec.json.decode((INGREDIENTS / "keys.json").read_bytes(), type=Keys)
+
+
+def read(vector: Vector, data: bytes, keys: Keys) -> Any:
+    """Read a vector with its reader."""
+    return READERS[vector.reader](data, keys, vector.given)
+
+
+_Given = Mapping[str, str]
+
+
+def _canonical(data: bytes, _: Keys, __: _Given) -> Any:
+    return decode_canonical(data, AuditEntry, AUDIT_MALFORMED, "审计日志")
+
+
+def _root(data: bytes, _: Keys, __: _Given) -> Any:
+    root = parse_root(data)
+    return {"root": root, "fingerprint": fingerprint(root)}
+
+
+def _envelope(data: bytes, keys: Keys, _: _Given) -> Any:
+    return {"payload": verify_envelope(data, TEST_TYPE, keys.root.trusted(), 2)}
+
+
+def _unsigned_centre(data: bytes, _: Keys, __: _Given) -> Any:
+    return parse_centre(data)
+
+
+def _centre(data: bytes, keys: Keys, _: _Given) -> Any:
+    return verify_centre(data, keys.root)
+
+
+def _package(data: bytes, keys: Keys, _: _Given) -> Any:
+    package = verify_package(data, keys.root)
+    return {"manifest": package.manifest, "manifest_sha256": package.manifest_sha256}
+
+
+def _form(data: bytes, keys: Keys, given: _Given) -> Any:
+    return open_form(
+        data,
+        keys.form_identity,
+        paper_id=PaperId("P2026A"),
+        form_number=FormNumber(int(given.get("form_number", "1"))),
+    )
+
+
+def _bundle(data: bytes, keys: Keys, given: _Given) -> Any:
+    package = (FOLDER / "paper-package/v1/good-two-forms.bin").read_bytes()
+    inner = unwrap_bundle(data, keys.opening_identity)
+    return open_bundle(
+        inner,
+        given.get("code", keys.opening_code),
+        keys.root,
+        manifest_sha256=verify_package(package, keys.root).manifest_sha256,
+        centre_id=CentreId(given.get("centre_id", "C01")),
+    )
+
+
+def _opening_key(data: bytes, keys: Keys, given: _Given) -> Any:
+    return open_opening_key(data, given.get("passphrase", keys.opening_passphrase))
+
+
+def _key_package(data: bytes, keys: Keys, _: _Given) -> Any:
+    return open_key_package(data, keys.grading_identity, keys.root)
+
+
+def _results(data: bytes, keys: Keys, _: _Given) -> Any:
+    centre = parse_centre((INGREDIENTS / "centre.json").read_bytes())
+    manifest, content = open_results(data, keys.grading_identity, centre)
+    return {"manifest": manifest, "content": content}
+
+
+def _segment(data: bytes, keys: Keys, _: _Given) -> Any:
+    found = asdict(recover_segment(data, bytes.fromhex(keys.journal_key)))
+    found["frames_sha256"] = [hashlib.sha256(frame).hexdigest() for frame in found.pop("frames")]
+    return found | {"head": found["head"].hex()}
+
+
+def _chain(data: bytes, keys: Keys, _: _Given) -> Any:
+    frames = msgspec.json.decode(data, type=list[bytes])
+    return open_chain(bytes.fromhex(keys.journal_key), keys.segment_id, frames)
+
+
+def _entry(data: bytes, _: Keys, __: _Given) -> Any:
+    return decode_entry(data)
+
+
+def _audit(data: bytes, _: Keys, __: _Given) -> Any:
+    return {"head": verify_lines(data.split(b"\n")[:-1])}
+
+
+READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
+    "canonical": _canonical,
+    "root": _root,
+    "envelope": _envelope,
+    "unsigned centre": _unsigned_centre,
+    "centre": _centre,
+    "package": _package,
+    "form": _form,
+    "opening bundle": _bundle,
+    "opening key": _opening_key,
+    "answer-key package": _key_package,
+    "results": _results,
+    "segment": _segment,
+    "chain": _chain,
+    "entry": _entry,
+    "audit log": _audit,
+}

@@ -1,0 +1,150 @@
+"""What the vectors are made from: keys, plaintexts and sealed bytes, each made once and kept.
+
+age draws a new file key for every file, so sealed bytes cannot be made a second time. They are
+ingredients, committed like the keys; everything in the vector folders follows from them by
+`make_vectors.py` without any randomness. `make_missing()` makes those that are not there.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from exam_core.crypto.sealing import recipient_of, seal, seal_with_passphrase
+from exam_core.crypto.signing import public_key_of
+from exam_core.formats import opening_bundle
+from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.dsse import sign_envelope
+from exam_core.formats.paper_package import Manifest, Member
+from exam_core.keys import package as key_package
+from exam_core.model.identifiers import FormNumber
+from tests.support import builders
+from tests.vectors.readers import INGREDIENTS, Keys
+
+KEYS = Keys(
+    setter=builders.SETTER,
+    approver=builders.APPROVER,
+    stranger=builders.STRANGER,
+    centre=builders.CENTRE_KEY,
+    centre_public=public_key_of(builders.CENTRE_KEY),
+    form_identity=builders.FORM_IDENTITY,
+    opening_identity=builders.OPENING_IDENTITY,
+    grading_identity=builders.GRADING_IDENTITY,
+    opening_code=builders.OPENING_CODE,
+    opening_passphrase="考点启封口令",
+    journal_key=builders.JOURNAL_KEY.hex(),
+    segment_id=builders.SEGMENT_ID,
+    session_id=builders.SESSION_ID,
+    root=builders.root(),
+)
+
+
+def ingredient(name: str) -> bytes:
+    """The bytes of an ingredient."""
+    return (INGREDIENTS / name).read_bytes()
+
+
+def manifest_of(*names: str, **fields: Any) -> Manifest:
+    """The manifest of a package of these sealed forms."""
+    members = []
+    offset = 0
+    for number, name in enumerate(names, 1):
+        sealed = ingredient(name)
+        digest = hashlib.sha256(sealed).hexdigest()
+        members.append(
+            Member(form_number=FormNumber(number), offset=offset, size=len(sealed), sha256=digest)
+        )
+        offset += len(sealed)
+    return builders.manifest(members=tuple(members), **fields)
+
+
+def make_missing() -> list[str]:
+    """Make the ingredients that are not there, in order; the names of those made."""
+    INGREDIENTS.mkdir(exist_ok=True)
+    made = []
+    for name, make in _RECIPES.items():
+        if not (INGREDIENTS / name).exists():
+            (INGREDIENTS / name).write_bytes(make())
+            made.append(name)
+    return made
+
+
+def _json(value: object) -> bytes:
+    return encode_canonical(value)
+
+
+def _sealed_form(name: str) -> bytes:
+    return seal(ingredient(name), [recipient_of(KEYS.form_identity)])
+
+
+def _form_with_key() -> bytes:
+    plain = msgspec.json.decode(ingredient("form-1.json"))
+    plain["items"][0]["parts"][0]["key"] = {"letters": "B", "type": "choice"}
+    return encode_canonical(plain)
+
+
+def _bundle() -> bytes:
+    payload = encode_canonical(manifest_of("form-1.age", "form-2.age"))
+    return encode_canonical(builders.bundle(manifest_sha256=hashlib.sha256(payload).hexdigest()))
+
+
+def _inner(*signers: str) -> bytes:
+    keys = [getattr(KEYS, signer) for signer in signers]
+    kind = opening_bundle._PAYLOAD_TYPE
+    envelope = sign_envelope(ingredient("opening-bundle.json"), kind, keys)
+    return seal_with_passphrase(envelope, KEYS.opening_code)
+
+
+def _outer(name: str) -> bytes:
+    return seal(ingredient(name), [recipient_of(KEYS.opening_identity)])
+
+
+def _sealed_key(name: str, *signers: str) -> bytes:
+    keys = [getattr(KEYS, signer) for signer in signers]
+    envelope = sign_envelope(ingredient(name), key_package._PAYLOAD_TYPE, keys)
+    return _to_graders(envelope)
+
+
+def _to_graders(plaintext: bytes) -> bytes:
+    return seal(plaintext, [recipient_of(KEYS.grading_identity)])
+
+
+def _key_without_map() -> bytes:
+    plain = msgspec.json.decode(ingredient("answer-key.json"))
+    plain["forms"][0]["items"][0]["parts"][0]["letters"] = {}
+    return encode_canonical(plain)
+
+
+_RECIPES: dict[str, Callable[[], bytes]] = {
+    "keys.json": lambda: msgspec.json.format(encode_canonical(KEYS)) + b"\n",
+    "root.json": lambda: _json(builders.root()),
+    "centre.json": lambda: _json(builders.centre()),
+    "form-1.json": lambda: _json(builders.form(1)),
+    "form-2.json": lambda: _json(builders.form(2)),
+    "form-with-key.json": _form_with_key,
+    "form-1.age": lambda: _sealed_form("form-1.json"),
+    "form-2.age": lambda: _sealed_form("form-2.json"),
+    "form-with-key.age": lambda: _sealed_form("form-with-key.json"),
+    "opening-bundle.json": _bundle,
+    "opening-inner.age": lambda: _inner("setter", "approver"),
+    "opening-inner-one-signer.age": lambda: _inner("setter"),
+    "opening-outer.age": lambda: _outer("opening-inner.age"),
+    "opening-outer-one-signer.age": lambda: _outer("opening-inner-one-signer.age"),
+    "opening-key.age": lambda: opening_bundle.seal_opening_key(
+        KEYS.opening_identity, KEYS.opening_passphrase
+    ),
+    "answer-key.json": lambda: _json(builders.answer_key()),
+    "answer-key-without-map.json": _key_without_map,
+    "answer-key.age": lambda: _sealed_key("answer-key.json", "setter", "approver"),
+    "answer-key-one-signer.age": lambda: _sealed_key("answer-key.json", "setter"),
+    "answer-key-twice-signed.age": lambda: _sealed_key("answer-key.json", "setter", "setter"),
+    "answer-key-without-map.age": lambda: _sealed_key(
+        "answer-key-without-map.json", "setter", "approver"
+    ),
+    "results-content.json": lambda: _json(builders.results_content()),
+    "results-content.age": lambda: _to_graders(ingredient("results-content.json")),
+    "results-content-pretty.age": lambda: _to_graders(
+        msgspec.json.format(ingredient("results-content.json"))
+    ),
+}

@@ -1,0 +1,159 @@
+"""Vectors of what an exam room makes: journal, results bundle, audit log."""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.formats import results_bundle as results_format
+from exam_core.formats.audit_log import AuditEntry, next_entry
+from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.dsse import sign_envelope
+from exam_core.formats.journal import SegmentCipher, SegmentWriter, first_head, segment_header
+from exam_core.formats.journal_entries import Entry, encode_entry
+from exam_core.formats.results_bundle import Counts
+from exam_core.formats.signed_file import join_signed_file
+from exam_core.model.identifiers import CentreId, SegmentId
+from tests.support import builders
+from tests.vectors.made import Folder, Made, flip
+from tests.vectors.recipes import KEYS, ingredient
+
+
+def response_journal() -> Iterator[Made]:
+    """Entries, segments whole and damaged, and chains of frames."""
+    folder = Folder("response-journal", "segment")
+    entry_folder = folder.reading("entry")
+    entries: list[Entry] = [
+        builders.segment_started(session_id=KEYS.session_id),
+        builders.response_recorded("p1", "A"),
+        builders.response_recorded("p2", "B"),
+        builders.session_submitted(),
+    ]
+    payloads = [encode_entry(entry) for entry in entries]
+    for name, payload in zip(("started", "response", "other", "submitted"), payloads, strict=True):
+        if name != "other":
+            yield entry_folder.good(f"entry-{name}", payload, f"an entry: {name}")
+    late = payloads[1].replace(b'"at_ms":1000', b'"at_ms":86400001')
+    edited = payloads[1].replace(b"response_recorded", b"response_edited")
+    yield entry_folder.bad("entry-late", late, "journal.entry", "after twenty-four hours")
+    yield entry_folder.bad("entry-type", edited, "journal.entry", "an unknown type")
+    yield entry_folder.bad("entry-empty", b"", "journal.entry", "nothing")
+
+    writer = SegmentWriter(bytes.fromhex(KEYS.journal_key), KEYS.segment_id)
+    frames = [writer.append(payload) for payload in payloads]
+    header = segment_header(KEYS.segment_id)
+    whole = header + b"".join(frames)
+    start = len(header) + len(frames[0])
+    last = len(whole) - len(frames[-1])
+    foreign = segment_header(SegmentId("f0" * 16)) + b"".join(frames)
+    for name, data, claim in (
+        ("whole", whole, "four entries, clean"),
+        ("no-frame", header, "a header alone is clean"),
+        ("torn", whole[:-1], "the last frame was cut short: torn tail"),
+        ("torn-zeros", whole[: last + 20] + bytes(300), "zeros where data never came: torn tail"),
+        ("damaged-middle", flip(whole, start + 30), "one bit in frame 1: damaged, others kept"),
+        ("damaged-length", flip(whole, start + 6), "a wrong length: damaged, others kept"),
+        ("damaged-last", flip(whole, -1), "one bit in the last frame: damaged, not torn"),
+        ("missing", header + b"".join(frames[:1] + frames[2:]), "frame 1 is gone: damaged"),
+        ("repeated", header + b"".join([*frames, frames[0]]), "frame 0 again: damaged"),
+        ("foreign", foreign, "another segment's frames: nothing opens, damaged"),
+    ):
+        yield folder.good(name, data, claim)
+    yield folder.bad("magic", b"EXJ2" + whole[4:], "journal.malformed", "another version")
+    yield folder.bad("header", whole[:19], "journal.malformed", "half a header")
+    yield from _chains(folder, frames)
+
+
+def _chains(folder: Folder, frames: list[bytes]) -> Iterator[Made]:
+    cipher = SegmentCipher(bytes.fromhex(KEYS.journal_key), KEYS.segment_id)
+    fork = cipher.seal(1, first_head(KEYS.segment_id), b"fork")
+    yield folder.reading("chain").good("chain", encode_canonical(frames), "frames as they travel")
+    for name, chain, error, claim in (
+        ("gap", [frames[0], frames[2]], "journal.chain", "a frame is missing"),
+        ("swap", [frames[1], frames[0]], "journal.chain", "two frames are swapped"),
+        ("fork", [frames[0], fork], "journal.chain", "the right number, another past"),
+        ("altered", [flip(frames[0], -1)], "journal.frame", "one bit changed"),
+        ("cut", [frames[0][:-1]], "journal.frame", "a frame is cut short"),
+        ("tiny", [frames[0][:4] + struct.pack("<IQ", 0, 0)], "journal.frame", "no room for a tag"),
+    ):
+        yield folder.reading("chain").bad(f"chain-{name}", encode_canonical(chain), error, claim)
+
+
+def results_bundle() -> Iterator[Made]:
+    """Results, with people counted rightly and wrongly."""
+    folder = Folder("results-bundle", "results")
+    kind, magic = results_format._PAYLOAD_TYPE, results_format.MAGIC
+
+    def bundle(sealed: bytes, *, key: PrivateSigningKey = KEYS.centre, **fields: Any) -> bytes:
+        digest = hashlib.sha256(sealed).hexdigest()
+        manifest = builders.results_manifest(**({"content_sha256": digest} | fields))
+        return join_signed_file(
+            magic, sign_envelope(encode_canonical(manifest), kind, [key]), sealed
+        )
+
+    sealed = ingredient("results-content.age")
+    good = bundle(sealed)
+    nobody = Counts(rostered=2, submitted=0, unsubmitted=0, absent=2)
+    unsubmitted = Counts(rostered=2, submitted=0, unsubmitted=1, absent=1)
+    yield folder.good("results", good, "two on the roster, one submitted")
+    for name, data, error, claim in (
+        ("magic", b"EXRS2\n" + good[6:], "results.malformed", "another version"),
+        ("cut-envelope", good[:100], "results.malformed", "half an envelope"),
+        ("cut", good[:-1], "results.altered", "cut short"),
+        ("altered", flip(good, -1), "results.altered", "one bit changed"),
+        ("stranger", bundle(sealed, key=KEYS.stranger), "signature.threshold", "not the centre"),
+        (
+            "other-centre",
+            bundle(sealed, centre_id=CentreId("C02")),
+            "results.altered",
+            "signed for another centre",
+        ),
+        ("counts", bundle(sealed, counts=nobody), "results.counts", "a session is not counted"),
+        ("receipt", bundle(sealed, counts=unsubmitted), "results.counts", "a receipt is denied"),
+        (
+            "pretty",
+            bundle(ingredient("results-content-pretty.age")),
+            "results.malformed",
+            "content that is not canonical",
+        ),
+        ("foreign", bundle(ingredient("form-1.age")), "seal.open", "sealed to somebody else"),
+    ):
+        yield folder.bad(name, data, error, claim)
+
+
+def audit_log() -> Iterator[Made]:
+    """Logs, whole and changed."""
+    folder = Folder("audit-log", "audit log")
+    entries: list[AuditEntry] = []
+    for n, action in enumerate(("signed_in", "paper_opened", "sitting_started", "sitting_ended")):
+        entries.append(
+            next_entry(
+                entries[-1] if entries else None,
+                at_utc_ms=1_700_000_000_000 + 60_000 * n,
+                actors=("zhang", "li") if action == "paper_opened" else ("zhang",),
+                role="chief",
+                action=action,
+                subject="S2026-1",
+                details={"n": str(n)},
+            )
+        )
+    lines = [encode_canonical(entry) + b"\n" for entry in entries]
+    yield folder.good("four-lines", b"".join(lines), "four actions, one by two people")
+    yield folder.good("empty", b"", "a log without lines has the genesis head")
+    edited = lines[1].replace(b"li", b"mo")
+    for name, chosen, error, claim in (
+        ("removed", [lines[0], lines[2], lines[3]], "audit.chain", "line 2 is gone"),
+        ("first-removed", lines[1:], "audit.chain", "line 1 is gone"),
+        (
+            "swapped",
+            [lines[0], lines[2], lines[1], lines[3]],
+            "audit.chain",
+            "two lines are swapped",
+        ),
+        ("repeated", [*lines, lines[3]], "audit.chain", "the last line twice"),
+        ("edited", [lines[0], edited, *lines[2:]], "audit.chain", "a name was changed"),
+        ("blank", [lines[0], b"\n", *lines[1:]], "audit.malformed", "a blank line"),
+        ("spaced", [lines[0].replace(b":", b": ", 1)], "audit.malformed", "not canonical"),
+    ):
+        yield folder.bad(name, b"".join(chosen), error, claim)

@@ -1,0 +1,268 @@
+"""Vectors of what headquarters makes: encoding, root, envelopes, package, bundle, answer key."""
+
+import base64
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.formats.audit_log import next_entry
+from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.centre_descriptor import CentreDescriptor, sign_centre
+from exam_core.formats.dsse import sign_envelope
+from exam_core.formats.paper_package import MAGIC, PAYLOAD_TYPE, Manifest
+from exam_core.formats.signed_file import join_signed_file
+from exam_core.keys import package as key_package
+from tests.vectors.made import BOTH, Folder, Made, flip
+from tests.vectors.readers import TEST_TYPE
+from tests.vectors.recipes import KEYS, ingredient, manifest_of
+
+
+def canonical_encoding() -> Iterator[Made]:
+    """One value in its encoding, and in every other one that JSON allows."""
+    folder, error = Folder("canonical-encoding", "canonical"), "audit.malformed"
+    entry = next_entry(
+        None,
+        at_utc_ms=2**53,
+        actors=("张三", "\U00020bb7"),
+        role="chief",
+        action='tab\t quote" backslash\\ slash/ delete\x7f control\x01',
+        subject="\u2028",
+        details={"b": "1", "a": "2", "乙": "3", "\U00020000": "4", "\uffff": "5", "B": "6"},
+    )
+    good = encode_canonical(entry)
+    yield folder.good("every-kind", good, "escapes, order, characters as they are")
+    for name, data, claim in (
+        ("space", good.replace(b":", b": ", 1), "no white space between tokens"),
+        ("newline", good + b"\n", "nothing after the value"),
+        ("bom", b"\xef\xbb\xbf" + good, "no byte order mark"),
+        ("order", b'{"n":1,' + good[1:].replace(b'"n":1,', b""), "keys in order"),
+        ("twice", good.replace(b'"n":1', b'"n":1,"n":1'), "no key twice"),
+        ("escape", good.replace("张".encode(), b"\\u5f20"), "no character is escaped needlessly"),
+        ("slash", good.replace(b"slash/", b"slash\\/"), "the slash is not escaped"),
+        ("surrogate", good.replace("张".encode(), b"\\ud800"), "no lone surrogate"),
+        ("float", good.replace(b'"n":1', b'"n":1.0'), "integers have no point"),
+        ("exponent", good.replace(b'"n":1', b'"n":1e0'), "integers have no exponent"),
+        ("minus-zero", good.replace(b'"n":1', b'"n":-0'), "zero has no sign"),
+        ("too-large", good.replace(b'"n":1', b'"n":9223372036854775808'), "64 bits at most"),
+        ("boolean", good.replace(b'"n":1', b'"n":true'), "a truth value is no number"),
+        ("unknown", good.replace(b'"n":1', b'"m":1,"n":1'), "no unknown field"),
+        ("missing", good.replace(b'"n":1,', b""), "every field is written"),
+        ("utf8", good.replace("张".encode(), b"\xe5\xbc"), "well-formed UTF-8"),
+        ("empty", b"", "there is a value"),
+    ):
+        yield folder.bad(name, data, error, claim)
+
+
+def trust_root() -> Iterator[Made]:
+    """Roots, envelopes and centre descriptors."""
+    folder = Folder("trust-root", "root")
+    root = ingredient("root.json")
+    yield folder.good("root", root, "two keys, both must sign")
+    plain = msgspec.json.decode(root)
+    upper = {KEYS.centre_public.upper(): "命题"}
+    for name, fields, error, claim in (
+        ("version-0", {"version": 0}, "root.malformed", "versions count from 1"),
+        ("threshold-0", {"threshold": 0}, "root.malformed", "somebody must sign"),
+        ("threshold-3", {"threshold": 3}, "root.malformed", "no more than there are keys"),
+        ("short-key", {"keys": plain["keys"] | {"ab": ""}}, "signing.key", "64 digits a key"),
+        ("capitals", {"threshold": 1, "keys": upper}, "signing.key", "keys are in lower case"),
+    ):
+        yield folder.bad(name, encode_canonical(plain | fields), error, claim)
+    yield from _envelopes(folder)
+    centres = folder.reading("centre")
+    centre = msgspec.json.decode(ingredient("centre.json"), type=CentreDescriptor)
+    signed = sign_centre(centre, BOTH)
+    yield centres.good("centre", signed, "a descriptor signed by two")
+    yield centres.bad(
+        "centre-unsigned",
+        ingredient("centre.json"),
+        "signature.malformed",
+        "an unsigned descriptor is none",
+    )
+    yield centres.bad(
+        "centre-one-signer",
+        sign_centre(centre, BOTH[:1]),
+        "signature.threshold",
+        "one signer is not two",
+    )
+
+
+def _envelopes(folder: Folder) -> Iterator[Made]:
+    envelopes = folder.reading("envelope")
+    payload = "试卷".encode()
+    good = sign_envelope(payload, TEST_TYPE, BOTH)
+    with_stranger = sign_envelope(payload, TEST_TYPE, [KEYS.stranger, *BOTH])
+    yield envelopes.good("envelope", good, "two trusted signatures")
+    yield envelopes.good("envelope-stranger", with_stranger, "a stranger does no harm")
+    plain = msgspec.json.decode(good)
+    first, second = plain["signatures"]
+
+    def changed(**fields: Any) -> bytes:
+        return encode_canonical(plain | fields)
+
+    twice = sign_envelope(payload, TEST_TYPE, [KEYS.setter] * 2)
+    other = base64.b64encode("答案".encode()).decode()
+    for name, data, error, claim in (
+        ("no-signature", changed(signatures=[]), "signature.threshold", "somebody must sign"),
+        ("one-signer", changed(signatures=[first]), "signature.threshold", "one is not two"),
+        ("same-signer", twice, "signature.invalid", "one person does not count twice"),
+        (
+            "borrowed",
+            changed(signatures=[first, second | {"sig": first["sig"]}]),
+            "signature.invalid",
+            "a signature under another name",
+        ),
+        ("payload", changed(payload=other), "signature.invalid", "another payload"),
+        ("type", changed(payloadType="text/plain"), "signature.type", "another type"),
+        ("no-padding", changed(payload="6K+V5Y23="), "signature.malformed", "strict base64"),
+        ("loose-bits", changed(payload="YWJjZB=="), "signature.malformed", "one base64 for each"),
+        ("url-base64", changed(payload="6K-V5Y23"), "signature.malformed", "standard alphabet"),
+        ("not-canonical", good + b"\n", "signature.malformed", "the envelope is canonical"),
+        ("crowd", changed(signatures=[first] * 17), "signature.malformed", "16 signatures at most"),
+    ):
+        yield envelopes.bad(f"envelope-{name}", data, error, claim)
+
+
+def _package_file(
+    manifest: Manifest | dict[str, Any],
+    body: bytes,
+    signers: Sequence[PrivateSigningKey] = tuple(BOTH),
+) -> bytes:
+    envelope = sign_envelope(encode_canonical(manifest), PAYLOAD_TYPE, signers)
+    return join_signed_file(MAGIC, envelope, body)
+
+
+def paper_package() -> Iterator[Made]:
+    """Packages, and forms that are taken out of one."""
+    folder = Folder("paper-package", "package")
+    names = ("form-1.age", "form-2.age")
+    body = b"".join(map(ingredient, names))
+    manifest = manifest_of(*names)
+    good = _package_file(manifest, body)
+    yield folder.good("two-forms", good, "two forms, signed by two")
+    plain: dict[str, Any] = msgspec.to_builtins(manifest)
+    one, two = plain["members"]
+
+    def resigned(**fields: Any) -> bytes:
+        return _package_file(plain | fields, body)
+
+    long = struct.pack(">I", 4 * 1024 * 1024 + 1)
+    for name, data, error, claim in (
+        ("empty", b"", "package.malformed", "an empty file"),
+        ("magic", b"EXPK2\n" + good[6:], "package.malformed", "another version"),
+        ("zip", b"PK\x03\x04" + good[4:], "package.malformed", "another kind of file"),
+        ("length", good[:6] + long + good[10:], "package.malformed", "an envelope over the limit"),
+        ("cut", good[:-1], "package.malformed", "a byte is missing at the end"),
+        ("grown", good + b"\0", "package.malformed", "a byte too many at the end"),
+        ("altered-1", flip(good, len(good) - len(body) + 40), "package.altered", "form 1 changed"),
+        ("altered-2", flip(good, -1), "package.altered", "form 2 changed"),
+        (
+            "one-signer",
+            _package_file(manifest, body, signers=BOTH[:1]),
+            "signature.threshold",
+            "signed by one person",
+        ),
+        (
+            "stranger",
+            _package_file(manifest, body, signers=[KEYS.setter, KEYS.stranger]),
+            "signature.threshold",
+            "the second signer is unknown",
+        ),
+        ("suite", resigned(suite="gm1"), "package.malformed", "another suite"),
+        ("sequence-0", resigned(sequence=0), "package.malformed", "sequences count from 1"),
+        ("duration", resigned(duration_ms=43_200_001), "package.malformed", "over twelve hours"),
+        ("no-form", resigned(members=[]), "package.malformed", "a package without forms"),
+        ("order", resigned(members=[two, one]), "package.malformed", "members out of order"),
+        (
+            "overlap",
+            resigned(members=[one, two | {"offset": two["offset"] - 1}]),
+            "package.malformed",
+            "members overlap",
+        ),
+        (
+            "gap",
+            resigned(members=[one | {"size": one["size"] - 1}, two]),
+            "package.malformed",
+            "a gap between members",
+        ),
+        ("key", resigned(answer_key="B"), "package.malformed", "an unknown field"),
+    ):
+        yield folder.bad(name, data, error, claim)
+    forms = folder.reading("form")
+    yield forms.good("form", ingredient("form-1.age"), "the first member, opened")
+    form_two = ingredient("form-2.age")
+    yield forms.bad("form-other", form_two, "package.altered", "another form inside")
+    with_key = ingredient("form-with-key.age")
+    yield forms.bad("form-key", with_key, "form.malformed", "an answer key in a form")
+    cut = ingredient("form-1.age")[:-1]
+    yield forms.bad("form-cut", cut, "seal.open", "a form cut short")
+
+
+def opening_bundle() -> Iterator[Made]:
+    """Bundles, and the centre's opening key."""
+    folder = Folder("opening-bundle", "opening bundle")
+    good = ingredient("opening-outer.age")
+    zeros = "00000 00000 00000 00000 00000 00000"
+    yield folder.good("bundle", good, "centre key and code open it")
+    for name, data, error, claim, given in (
+        ("wrong-code", good, "opening.code", "a well-formed wrong code", {"code": zeros}),
+        ("group", good, "opening.code_group", "a slip in group 1", {"code": "1" + zeros[1:]}),
+        ("shape", good, "opening.code_shape", "a group is missing", {"code": zeros[6:]}),
+        ("centre", good, "opening.mismatch", "another centre's bundle", {"centre_id": "C02"}),
+        ("cut", good[:-1], "opening.key", "cut short", {}),
+        ("altered", flip(good, -100), "opening.key", "one bit changed", {}),
+        ("inner-only", ingredient("opening-inner.age"), "opening.key", "no outer layer", {}),
+        (
+            "one-signer",
+            ingredient("opening-outer-one-signer.age"),
+            "signature.threshold",
+            "signed by one person",
+            {},
+        ),
+    ):
+        yield folder.bad(name, data, error, claim, **given)
+    key = ingredient("opening-key.age")
+    yield folder.reading("opening key").good("opening-key", key, "the centre's key file")
+    yield folder.reading("opening key").bad(
+        "opening-key-passphrase",
+        key,
+        "opening.key",
+        "a wrong passphrase",
+        passphrase="不对",
+    )
+
+
+def answer_key_package() -> Iterator[Made]:
+    """Answer-key packages."""
+    folder, magic = Folder("answer-key-package", "answer-key package"), key_package.MAGIC
+    good = magic + ingredient("answer-key.age")
+    yield folder.good("key", good, "one item, one form")
+    for name, data, error, claim in (
+        ("magic", b"EXKY2\n" + good[6:], "key.file", "another version"),
+        ("package", MAGIC + good[6:], "key.file", "another kind of file"),
+        ("cut", good[:-1], "seal.open", "cut short"),
+        ("altered", flip(good, -1), "seal.open", "one bit changed"),
+        ("foreign", magic + ingredient("form-1.age"), "seal.open", "sealed to somebody else"),
+        (
+            "one-signer",
+            magic + ingredient("answer-key-one-signer.age"),
+            "signature.threshold",
+            "signed by one person",
+        ),
+        (
+            "same-signer",
+            magic + ingredient("answer-key-twice-signed.age"),
+            "signature.invalid",
+            "signed twice by one person",
+        ),
+        (
+            "no-map",
+            magic + ingredient("answer-key-without-map.age"),
+            "key.malformed",
+            "choices without letters",
+        ),
+    ):
+        yield folder.bad(name, data, error, claim)
