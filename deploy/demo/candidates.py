@@ -26,6 +26,7 @@ WINDOWS = 2
 LOG_IN_S = 40
 AFTER_END_S = 40
 _SAVES_BEFORE_KILL = 25
+_PACE_SHARE = 0.55  # of the sitting is spent answering at a window; the rest is for the kill
 
 
 @dataclass(slots=True)
@@ -147,7 +148,11 @@ def wait_for_receipts(candidates: Candidates, steps: Steps, total: int, within_s
 def reports(candidates: Candidates) -> list[dict[str, Any]]:
     """What every candidate's program says was acknowledged, with the receipt."""
     simulated = json.loads(candidates.simulation_report.read_text())["candidates"]
-    return [*simulated, *(json.loads(window.report.read_text()) for window in candidates.windows)]
+    at_windows = [
+        json.loads(window.report.read_text()) | {"kills": window.kills}
+        for window in candidates.windows
+    ]
+    return [*simulated, *at_windows]
 
 
 def stop_everybody(candidates: Candidates) -> None:
@@ -167,7 +172,10 @@ def _open_window(seating: Seating, person: Candidate, join_code: str, room_code:
     run("exam-client", "enrol", "--data", data, "--join-code", join_code)
     plan = folders.seats / f"window-{person.seat_id}.plan.json"
     pictures = str(folders.pictures.resolve()) if seating.settings.pictures else ""
-    _write_private(plan, {**seating.script_of(person, room_code), "pictures": pictures})
+    parts = sum(len(item.parts) for item in seating.items)
+    pace_ms = int(seating.settings.sitting_s * 1000 * _PACE_SHARE / parts)
+    script = seating.script_of(person, room_code)
+    _write_private(plan, {**script, "pictures": pictures, "pace_ms": pace_ms})
     report = folders.seats / f"window-{person.seat_id}.report.json"
     log = folders.logs / f"kiosk-{person.seat_id}.log"
     return Window(

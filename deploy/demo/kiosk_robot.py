@@ -31,7 +31,7 @@ from exam_core.model.identifiers import PartId
 from exam_core.model.items import Form, ItemType, Part
 from exam_core.model.responses import BlanksResponse, ChoiceResponse, Response, TextResponse
 
-_TICK_MS = 60
+_PACE_MS_MIN = 40
 _PICTURED_TYPES = (ItemType.SINGLE_CHOICE, ItemType.FILL_BLANK, ItemType.CASE)
 
 
@@ -51,13 +51,14 @@ class Robot:
         self._knowledge = msgspec.convert(plan["knowledge"], list[Knowledge])
         self._todo: list[tuple[int, Part, Response]] | None = None
         self._recorded = 0
+        self._is_check_laid_out = False
         self._pictured: set[str] = set()
         self._timer = QTimer()
         self._timer.timeout.connect(self._tick)
 
     def start(self) -> None:
         """Begin; the application's loop does the rest."""
-        self._timer.start(_TICK_MS)
+        self._timer.start(max(_PACE_MS_MIN, self._plan["pace_ms"]))
 
     def _tick(self) -> None:
         snapshot = self._app.engine.snapshot
@@ -142,8 +143,12 @@ class Robot:
         for name in (names.CHECK_REALLY, names.CHECK_SUBMIT, names.PAPER_SUBMIT):
             button = self._find(name, must_exist=False)
             if button is not None and button.isVisible() and button.isEnabled():
-                if name == names.CHECK_SUBMIT:
-                    self._picture("submit-check")
+                if name == names.CHECK_SUBMIT and self._wants_picture("submit-check"):
+                    # The first turn lays the list out, the second takes the picture.
+                    if self._is_check_laid_out:
+                        self._picture("submit-check")
+                    self._is_check_laid_out = True
+                    return
                 self._click(name)
                 return
 
@@ -174,8 +179,11 @@ class Robot:
             raise LookupError(message)
         return widget
 
+    def _wants_picture(self, name: str) -> bool:
+        return bool(self._plan["pictures"]) and name not in self._pictured
+
     def _picture(self, name: str) -> None:
-        if name in self._pictured or not self._plan["pictures"]:
+        if not self._wants_picture(name):
             return
         self._pictured.add(name)
         file = Path(self._plan["pictures"]) / f"kiosk-{name}.png"
