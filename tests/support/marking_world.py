@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from exam_core.crypto.sealing import SealingIdentity, recipient_of
+from exam_core.crypto.sealing import Recipient, SealingIdentity, recipient_of
 from exam_core.crypto.signing import PrivateSigningKey
 from exam_core.formats.audit_log import next_entry, verify_lines
 from exam_core.formats.canonical import encode_canonical
@@ -38,6 +39,7 @@ from exam_core.keys.model import (
     AnswerKey,
     FormMap,
     KeyedItem,
+    KeyedPart,
     MappedItem,
     MappedPart,
     MarkingKey,
@@ -138,7 +140,7 @@ def marked_items() -> tuple[KeyedItem, ...]:
     )
 
 
-def world_key(**fields: object) -> AnswerKey:
+def world_key(**fields: Any) -> AnswerKey:
     """The key of the world's paper; one form for each candidate, with ids of its own."""
     items = (builders.keyed_item("B0001"), builders.keyed_item("B0002"), *marked_items())
     forms = tuple(_form_map(number, items) for number in range(1, 10))
@@ -175,7 +177,7 @@ def world_responses(serial: int) -> dict[PartId, Response]:
     return given
 
 
-def world_session(serial: int, **fields: object) -> SessionRecord:
+def world_session(serial: int, **fields: Any) -> SessionRecord:
     """The sealed session of candidate `serial`, submitted."""
     session_id = SessionId(f"{serial:032x}")
     segment_id = SegmentId(f"{serial:030x}aa")
@@ -203,7 +205,7 @@ def world_session(serial: int, **fields: object) -> SessionRecord:
         seat_id=builders.candidate(serial).seat_id,
         frames=frames,
     )
-    defaults = {
+    defaults: dict[str, Any] = {
         "session_id": session_id,
         "admission_number": AdmissionNumber(f"2026{serial:04d}"),
         "form_number": FormNumber(serial),
@@ -212,7 +214,7 @@ def world_session(serial: int, **fields: object) -> SessionRecord:
         "receipt": receipt_of(frames[-1]),
         "segments": (segment,),
     }
-    return SessionRecord(**(defaults | fields))  # type: ignore[arg-type]  one of its fields
+    return SessionRecord(**(defaults | fields))
 
 
 def world_roster() -> tuple[Candidate, ...]:
@@ -236,10 +238,10 @@ def world_roster() -> tuple[Candidate, ...]:
 def world_results(
     *,
     sequence: int = 1,
-    recipient: str = "",
+    recipient: Recipient | None = None,
     centre_id: CentreId = builders.CENTRE_ID,
     signing_key: PrivateSigningKey = builders.CENTRE_KEY,
-    **changed: object,
+    **changed: Any,
 ) -> bytes:
     """The centre's bundle; keyword arguments replace the sessions or the audit lines."""
     sessions = tuple(world_session(serial) for serial in range(1, 8))
@@ -260,7 +262,7 @@ def world_results(
                 "audit_lines": (encode_canonical(entry).decode(),),
             }
             | changed
-        )  # type: ignore[arg-type]  one of its fields
+        )
     )
     submitted = sum(bool(session.receipt) for session in content.sessions)
     began = sum(session.close_reason != ABSENT for session in content.sessions)
@@ -277,7 +279,7 @@ def world_results(
         audit_head=verify_lines(line.encode() for line in content.audit_lines),
     )
     to = recipient or recipient_of(builders.GRADING_IDENTITY)
-    return build_results(manifest, content, signing_key, [to])  # type: ignore[list-item]
+    return build_results(manifest, content, signing_key, [to])
 
 
 @dataclass(slots=True)
@@ -296,13 +298,13 @@ class World:
         self.accounts[name] = frozenset(roles)
 
 
-def write_world_files(folder: Path, recipient: str) -> dict[str, Path]:
+def write_world_files(folder: Path, recipient: Recipient) -> dict[str, Path]:
     """Root, signed centre, answer key and results as files, sealed to a site's recipient."""
     headquarters = [builders.SETTER, builders.APPROVER]
     files = {
         "root.json": encode_root(builders.root()),
         "centre.signed": sign_centre(builders.centre(), headquarters),
-        "paper.examkey": build_key_package(world_key(), headquarters, [recipient]),  # type: ignore[list-item]
+        "paper.examkey": build_key_package(world_key(), headquarters, [recipient]),
         "room.examresults": world_results(recipient=recipient),
         "policy.json": encode_canonical(
             RankingPolicy(cut_lines=(CutLine(name="知识通", places=1),))
@@ -338,7 +340,7 @@ def empty_site(folder: Path, *, database_url: str = "") -> Iterator[World]:
 
 
 @contextmanager
-def filled_site(folder: Path, *, database_url: str = "", **fields: object) -> Iterator[World]:
+def filled_site(folder: Path, *, database_url: str = "", **fields: Any) -> Iterator[World]:
     """A grading site with centre, key and results in it: 20 responses to mark.
 
     Keyword arguments replace fields of the answer key.
@@ -353,7 +355,7 @@ def filled_site(folder: Path, *, database_url: str = "", **fields: object) -> It
         yield world
 
 
-def _marked_part(stem: str, points_milli: int, *points: tuple[str, int]) -> object:
+def _marked_part(stem: str, points_milli: int, *points: tuple[str, int]) -> KeyedPart:
     return builders.short_answer_part(
         stem=stem,
         points_milli=points_milli,

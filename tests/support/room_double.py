@@ -9,10 +9,9 @@ import contextlib
 import hashlib
 import ssl
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 import uvicorn
@@ -47,15 +46,16 @@ from tests.support.room_model import RoomModel, SessionModel, all_violations
 ROOM_CODE = "246802"
 JOIN_CODE = "12345678"
 _T = TypeVar("_T")
-_transports: "weakref.WeakSet[asyncio.Transport]" = weakref.WeakSet()
 
 
 class _CertificateProtocol(H11Protocol):
-    """Hands the peer's certificate to the application."""
+    """Hands the peer's certificate to the application, and is remembered by its room."""
+
+    transports: ClassVar[list[asyncio.Transport]] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
-        _transports.add(transport)
+        self.transports.append(transport)
         tls = transport.get_extra_info("ssl_object")
         peer = tls.getpeercert() if tls else None
         self.app_state = {**self.app_state, "peer": peer}
@@ -92,6 +92,10 @@ class RoomDouble:
         self._servers: list[uvicorn.Server] = []
         self._thread: threading.Thread | None = None
         self._folder = Path()
+        self._transports: list[asyncio.Transport] = []
+        self._protocol = type(
+            "RoomProtocol", (_CertificateProtocol,), {"transports": self._transports}
+        )
 
     @property
     def kiosk_url(self) -> str:
@@ -148,7 +152,7 @@ class RoomDouble:
                 self._application(is_kiosk=is_kiosk),
                 host="127.0.0.1",
                 port=self._ports[is_kiosk],
-                http=_CertificateProtocol,
+                http=self._protocol,
                 ws="websockets-sansio",
                 lifespan="off",
                 log_config=None,
@@ -164,6 +168,8 @@ class RoomDouble:
         if is_kiosk:
             context.load_verify_locations(self._folder / "ca.pem")
             context.verify_mode = ssl.CERT_REQUIRED
+            # The room's clock is right; a test moves the certificates instead of the kiosk's clock.
+            context.verify_flags |= ssl.VerifyFlags(0x200000)
         return context
 
     def _run(self, started: threading.Event) -> None:
@@ -181,9 +187,9 @@ class RoomDouble:
             self._ports[is_kiosk] = server.servers[0].sockets[0].getsockname()[1]
         started.set()
         await asyncio.gather(*work)
-        for transport in list(_transports):
-            if transport.get_extra_info("socket") is not None:
-                transport.abort()  # uvicorn leaves WebSockets that were under way
+        for transport in self._transports:
+            transport.abort()  # uvicorn leaves WebSockets that were under way
+        self._transports.clear()
         await asyncio.sleep(0.05)  # the loop lets go of a socket one turn after it was aborted
 
     # What a test does to the room

@@ -82,12 +82,14 @@ class RoomModel:
         state: Where the sitting stands.
         time_left_ms: What is left, as a test sets it.
         sessions: By session id.
+        registers_held: Segments that a kiosk holds and the room does not know get an epoch.
     """
 
     def __init__(self) -> None:
         self.state = SittingState.OPENED
         self.time_left_ms = 3_600_000
         self.sessions: dict[SessionId, SessionModel] = {}
+        self.registers_held = True
 
     def attach(
         self, attach: messages.Attach
@@ -96,10 +98,11 @@ class RoomModel:
         session = self.sessions.get(attach.session_id)
         if session is None or session.token != attach.token:
             return None, [messages.Refused(code="session.token", message="会话凭证无效")]
-        segment_id = attach.segment_id
-        if segment_id not in session.epochs:
-            session.epochs[segment_id] = 1 + max(session.epochs.values(), default=0)
-            session.frames[segment_id] = []
+        earlier = [one.segment_id for one in attach.held if self.registers_held]
+        for segment_id in (*earlier, attach.segment_id):
+            if segment_id not in session.epochs:
+                session.epochs[segment_id] = 1 + max(session.epochs.values(), default=0)
+                session.frames[segment_id] = []
         replies: list[messages.ServerMessage] = [
             messages.Attached(
                 epochs=dict(session.epochs),

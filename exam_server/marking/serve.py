@@ -1,0 +1,59 @@
+"""Runs the grading site's pages over TLS 1.3 until it is told to stop."""
+
+import json
+import os
+from pathlib import Path
+
+from exam_server.accounts.people import People
+from exam_server.clock import Clock
+from exam_server.folder import write_atomically
+from exam_server.marking.site import (
+    READY,
+    SERVER_CERTIFICATE,
+    SERVER_KEY,
+    GradingSite,
+    open_site,
+)
+from exam_server.marking.web.application import build_grading_application
+from exam_server.serving import Listener, bind, no_life, serve_until_stopped
+from exam_server.tls import server_context
+
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  recognised here, not bound
+
+
+def serve(folder: Path, *, host: str, port: int, clock: Clock) -> None:
+    """Serve until SIGTERM or SIGINT; `run/ready.json` tells when and where.
+
+    Raises:
+        InputError: `data.missing`.
+        StateError: `data.in_use`, `serve.port`.
+    """
+    with open_site(folder, clock) as site:
+        application = build_grading_application(site, People(site.store, clock))
+        context = server_context(
+            key_file=folder / SERVER_KEY,
+            certificate_file=folder / SERVER_CERTIFICATE,
+            client_authority_file=None,
+        )
+        listening = bind(host, port)
+        listener = Listener(application=application, listening=listening, context=context)
+        ready = folder / READY
+        ready.unlink(missing_ok=True)
+
+        def on_ready() -> None:
+            url = f"https://{_reached_by(site, host)}:{listener.port}"
+            site.audit.record("serving_started", url=url)
+            facts = {"console_url": url, "pid": os.getpid()}
+            write_atomically(ready, json.dumps(facts).encode())
+
+        try:
+            serve_until_stopped([listener], life=no_life, on_ready=on_ready, on_stop=lambda: None)
+        finally:
+            listening.close()
+            ready.unlink(missing_ok=True)
+        site.audit.record("serving_stopped")
+
+
+def _reached_by(site: GradingSite, host: str) -> str:
+    name = site.config.addresses[0] if host in _EVERYWHERE else host
+    return f"[{name}]" if ":" in name else name

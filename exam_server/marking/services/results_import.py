@@ -1,0 +1,217 @@
+"""Brings in a room's results: verified, opened, and ready to be marked, all of it or nothing."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exam_core.crypto.sealing import SealingIdentity
+from exam_core.errors import InputError, IntegrityError, StateError, declare
+from exam_core.formats.audit_log import verify_lines
+from exam_core.formats.centre_descriptor import CentreDescriptor
+from exam_core.formats.dsse import SIGNATURE_THRESHOLD
+from exam_core.formats.results_bundle import (
+    RESULTS_ALTERED,
+    ResultsContent,
+    ResultsManifest,
+    open_results,
+)
+from exam_core.keys.model import AnswerKey
+from exam_server.marking.services.journals import RESULTS_JOURNAL, open_session
+from exam_server.marking.site import GradingSite
+from exam_server.store import marking as rows
+from grading.marking import MarkingTask, marking_tasks
+from grading.records import ArchiveCandidate, ArchiveSession, archive_candidate
+from grading.scoring import form_parts
+
+RESULTS_CENTRE = declare(
+    "results.centre", "结果包不是已登记考点签名的；请先用 grade import-centre 导入该考点文件。"
+)
+RESULTS_PAPER = declare("results.paper", "结果包与答案包不是同一套试卷，请核对两个文件。")
+RESULTS_SEQUENCE = declare(
+    "results.sequence", "已导入该考点更新的结果包；请向考点确认哪一份是最后导出的。"
+)
+RESULTS_MARKED = declare("results.marked", "该考点的作答已开始评分，不能再替换结果包；请上报处理。")
+RESULTS_CANDIDATE = declare(
+    "results.candidate", "同一准考证号出现在两个考点，请核对名单后由考点重新导出。"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedResults:
+    """What an import did; `is_new` is False when the same results were there already."""
+
+    manifest: ResultsManifest
+    tasks: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    manifest: ResultsManifest
+    people: Sequence[ArchiveCandidate]
+    handed_in: Sequence[ArchiveSession]
+    audit_log: str
+
+
+def import_results(
+    site: GradingSite, data: bytes, identity: SealingIdentity, *, actor: str
+) -> ImportedResults:
+    """Take a centre's results bundle.
+
+    The same results again change nothing; a bundle with a higher sequence takes the place of the
+    one before while nothing of it was marked.
+
+    Raises:
+        InputError: `results.*`, `journal.*`, `score.misfit`, `seal.key`, `signature.*`.
+        IntegrityError: `results.altered`, `results.journal`, `journal.*`, `seal.open`,
+            `signature.*`, `audit.chain`.
+        StateError: `grading.no_key`, `results.sequence`, `results.marked`.
+    """
+    paper = site.paper()
+    with site.store.transaction() as db:
+        centres = list(rows.centres(db).values())
+        task_salt, _ = rows.site(db)
+    manifest, content = _verified(data, identity, centres)
+    opened = _open(manifest, content, paper.key)
+    tasks = [
+        (paper.place_of[task.ref], task)
+        for task in marking_tasks(paper.key, opened.handed_in, task_salt)
+    ]
+    digest = hashlib.sha256(data).hexdigest()
+    is_new = _keep(
+        site,
+        opened,
+        rows.StoredBundle(
+            manifest=manifest,
+            file_sha256=digest,
+            audit_log=opened.audit_log,
+            imported_utc_ms=site.clock.utc_ms(),
+        ),
+        tasks,
+    )
+    if not is_new:
+        return ImportedResults(manifest=manifest, tasks=len(tasks), is_new=False)
+    site.audit.record(
+        "results_imported",
+        actors=(actor,),
+        subject=manifest.centre_id,
+        sequence=manifest.sequence,
+        sha256=digest,
+        rostered=manifest.counts.rostered,
+        submitted=manifest.counts.submitted,
+        unsubmitted=manifest.counts.unsubmitted,
+        absent=manifest.counts.absent,
+        tasks=len(tasks),
+    )
+    return ImportedResults(manifest=manifest, tasks=len(tasks), is_new=True)
+
+
+def _keep(
+    site: GradingSite,
+    opened: _Opened,
+    bundle: rows.StoredBundle,
+    tasks: Sequence[tuple[int, MarkingTask]],
+) -> bool:
+    """Store all of it in one transaction; False when the same results were there already."""
+    manifest = opened.manifest
+    with site.store.transaction() as db:
+        stored = rows.bundles(db).get(manifest.centre_id)
+        present = rows.candidates(db)
+        if stored is not None:
+            own = [one for one in present if one.centre_id == manifest.centre_id]
+            sat = {one.admission_number for one in own}
+            handed_in = [one for one in rows.sessions(db) if one.admission_number in sat]
+            is_same = (own, handed_in) == (list(opened.people), list(opened.handed_in))
+            if is_same and manifest.sequence == stored.manifest.sequence:
+                return False
+            _check_may_replace(
+                stored.manifest, manifest, marks=rows.mark_count(db, manifest.centre_id)
+            )
+            rows.clear_bundle(db, manifest.centre_id)
+            present = [one for one in present if one.centre_id != manifest.centre_id]
+        _check_new_people(present, opened.people)
+        rows.add_bundle(db, bundle, people=opened.people, handed_in=opened.handed_in, tasks=tasks)
+    return True
+
+
+def _check_may_replace(stored: ResultsManifest, manifest: ResultsManifest, *, marks: int) -> None:
+    if manifest.sequence <= stored.sequence:
+        raise StateError(
+            RESULTS_SEQUENCE,
+            f"已有序号 {stored.sequence} 的结果包，导入的是序号 {manifest.sequence}",
+        )
+    if marks:
+        raise StateError(RESULTS_MARKED, f"考点 {manifest.centre_id} 的作答已有评分")
+
+
+def _verified(
+    data: bytes, identity: SealingIdentity, centres: Sequence[CentreDescriptor]
+) -> tuple[ResultsManifest, ResultsContent]:
+    """The bundle, by whichever centre signed it."""
+    for centre in centres:
+        try:
+            manifest, content = open_results(data, identity, centre)
+        except IntegrityError as error:
+            if error.code != SIGNATURE_THRESHOLD:
+                raise
+            continue  # another centre's signature
+        if manifest.centre_id != centre.centre_id:
+            raise IntegrityError(
+                RESULTS_ALTERED, f"考点 {centre.centre_id} 签了考点 {manifest.centre_id} 的结果"
+            )
+        return manifest, content
+    raise InputError(RESULTS_CENTRE, "没有已登记的考点签过这个结果包")
+
+
+def _open(manifest: ResultsManifest, content: ResultsContent, key: AnswerKey) -> _Opened:
+    if manifest.paper_id != key.paper_id or manifest.centre_id not in key.journal_secrets:
+        raise InputError(
+            RESULTS_PAPER, f"结果包属于试卷 {manifest.paper_id}，考点 {manifest.centre_id}"
+        )
+    head = verify_lines(line.encode() for line in content.audit_lines)
+    if head != manifest.audit_head:
+        raise IntegrityError(RESULTS_ALTERED, "考场审计日志与结果包清单不符")
+    secret = bytes.fromhex(key.journal_secrets[manifest.centre_id])
+    handed_in = [
+        session
+        for record in content.sessions
+        if (
+            session := open_session(
+                record, manifest_sha256=manifest.manifest_sha256, journal_secret=secret
+            )
+        )
+    ]
+    _check_parts(handed_in, key)
+    return _Opened(
+        manifest=manifest,
+        people=sorted(
+            (archive_candidate(person, manifest.centre_id) for person in content.roster),
+            key=lambda person: person.admission_number,
+        ),
+        handed_in=sorted(handed_in, key=lambda session: session.admission_number),
+        audit_log="\n".join(content.audit_lines),
+    )
+
+
+def _check_parts(handed_in: Sequence[ArchiveSession], key: AnswerKey) -> None:
+    on_form = {
+        number: {one.mapped.part_id for one in parts} for number, parts in form_parts(key).items()
+    }
+    for session in handed_in:
+        if session.form_number not in on_form:
+            raise InputError(RESULTS_PAPER, f"答案包中没有第 {session.form_number} 卷")
+        if not session.responses.keys() <= on_form[session.form_number]:
+            raise InputError(RESULTS_JOURNAL, f"第 {session.form_number} 卷的作答中有卷外的试题")
+
+
+def _check_new_people(
+    present: Sequence[ArchiveCandidate], people: Sequence[ArchiveCandidate]
+) -> None:
+    taken = {person.admission_number: person.centre_id for person in present}
+    for person in people:
+        if person.admission_number in taken:
+            raise InputError(
+                RESULTS_CANDIDATE,
+                f"准考证号 {person.admission_number} 已在考点 "
+                f"{taken[person.admission_number]} 的名单中",
+            )

@@ -1,0 +1,112 @@
+"""Opens a database and hands out transactions; every failure to keep data is a StorageError.
+
+SQLite is used through one connection and one lock: transactions of this process follow each
+other, so no two connections ever write or checkpoint (a WAL race of SQLite before 3.51.3).
+PostgreSQL uses a pool. A transaction that returns is durable.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.orm import Session
+
+from exam_core.errors import InputError, StorageError, declare
+from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
+
+DATABASE_URL = declare(
+    "database.url", "数据库地址应形如 sqlite:////路径 或 postgresql+psycopg://用户@主机/库名。"
+)
+
+Db: TypeAlias = Session
+"""A unit of work, as services pass it to queries; the word session means something else."""
+
+_BUSY_WAIT_MS = 5_000  # only a backup tool may hold the file; our own processes take a lock
+_CHECKPOINT_PAGES = 4_000  # 16 MiB: checkpoints come rarely, and not in every burst
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite:///{path}"
+
+
+class Store:
+    """One open database; safe to use from several threads."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _open_engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[Any] = (
+            threading.RLock() if self.is_sqlite else nullcontext()
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A unit of work: committed durably when the block ends, else undone.
+
+        Raises:
+            StorageError: `storage.full`, `storage.failed`: nothing of the block was kept.
+        """
+        with self._turn, _own_errors(), Session(self.engine) as db, db.begin():
+            yield db
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """The same for statements given to the driver as they are; the hot path.
+
+        Raises:
+            StorageError: `storage.full`, `storage.failed`: nothing of the block was kept.
+        """
+        with self._turn, _own_errors(), self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give the connections back."""
+        with self._turn:
+            self.engine.dispose()
+
+
+def _open_engine(url: str) -> Engine:
+    try:
+        if not url.startswith("sqlite"):
+            return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise InputError(DATABASE_URL, "数据库地址不对") from error
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, also before reads
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={_BUSY_WAIT_MS}",
+        f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise  # a rule of ours was broken: the service that knows the rule answers
+    except DBAPIError as error:
+        reason = str(error.orig)
+        if "full" in reason or "No space" in reason:
+            raise StorageError(STORAGE_FULL, "数据库所在磁盘空间不足", reason=reason) from error
+        raise StorageError(STORAGE_FAILED, "数据库写入失败", reason=reason) from error

@@ -1,0 +1,298 @@
+"""Tables and queries of the exam room.
+
+The hot path (`append_frames`) bypasses the ORM. Frames and flags are inserted, never changed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    ForeignKey,
+    LargeBinary,
+    UniqueConstraint,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from exam_server.store.base import Base, Bytes, IntPk, Millis, TextPk
+
+
+class SittingRow(Base):
+    """The one sitting of this data folder; made by importing its package.
+
+    `elapsed_ms` is the working time of the room that had passed when it was last written.
+    """
+
+    __tablename__ = "sitting"
+
+    sitting_id: Mapped[TextPk]
+    paper_id: Mapped[str]
+    title: Mapped[str]
+    sequence: Mapped[int]
+    duration_ms: Mapped[Millis]
+    scoring_note: Mapped[str]
+    manifest_sha256: Mapped[str]
+    package_sha256: Mapped[str]
+    forms: Mapped[int]
+    state: Mapped[str]
+    elapsed_ms: Mapped[Millis]
+    room_code: Mapped[str]
+    form_seed: Mapped[str]
+    exports: Mapped[int]
+
+
+class CandidateRow(Base):
+    """A person on the roster, with the form that the draw gave them."""
+
+    __tablename__ = "candidate"
+
+    admission_number: Mapped[TextPk]
+    position: Mapped[int]
+    name: Mapped[str]
+    id_number: Mapped[str]
+    unit: Mapped[str]
+    team: Mapped[str]
+    is_substitute: Mapped[bool]
+    seat_id: Mapped[str] = mapped_column(unique=True)
+    form_number: Mapped[int] = mapped_column(unique=True)
+    is_present: Mapped[bool]
+
+
+class SeatRow(Base):
+    """A seat's failed log-ins; five lock it until a proctor unlocks it."""
+
+    __tablename__ = "seat"
+
+    seat_id: Mapped[TextPk]
+    failed_tries: Mapped[int]
+    is_locked: Mapped[bool]
+
+
+class KioskRow(Base):
+    """A certificate issued to a seat; only the one that is not revoked may connect."""
+
+    __tablename__ = "kiosk"
+
+    fingerprint: Mapped[TextPk]
+    seat_id: Mapped[str]
+    issued_utc_ms: Mapped[Millis]
+    is_revoked: Mapped[bool]
+
+
+class SessionRow(Base):
+    """One candidate's attempt. `begun_at_ms` and `closed_at_ms` are the room's elapsed time."""
+
+    __tablename__ = "session"
+
+    session_id: Mapped[TextPk]
+    admission_number: Mapped[str] = mapped_column(
+        ForeignKey("candidate.admission_number"), unique=True
+    )
+    seat_id: Mapped[str]
+    form_number: Mapped[int]
+    state: Mapped[str]
+    stage: Mapped[str]
+    token_sha256: Mapped[str]
+    extra_ms: Mapped[Millis]
+    begun_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    closed_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    close_reason: Mapped[str]
+    receipt: Mapped[str]
+
+
+class SegmentRow(Base):
+    """One journal segment of a session; a larger epoch was attached later."""
+
+    __tablename__ = "segment"
+    __table_args__ = (UniqueConstraint("session_id", "epoch"),)
+
+    segment_id: Mapped[TextPk]
+    session_id: Mapped[str] = mapped_column(ForeignKey("session.session_id"))
+    epoch: Mapped[int]
+    seat_id: Mapped[str]
+
+
+class FrameRow(Base):
+    """One acknowledged frame, verbatim as the kiosk made it."""
+
+    __tablename__ = "frame"
+
+    segment_id: Mapped[str] = mapped_column(ForeignKey("segment.segment_id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    frame: Mapped[Bytes]
+    received_utc_ms: Mapped[Millis]
+
+
+class FrameFlagRow(Base):
+    """Why a held frame does not count or was late; the frame itself stays as it is."""
+
+    __tablename__ = "frame_flag"
+
+    segment_id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    code: Mapped[TextPk]
+
+
+class RefusedFrameRow(Base):
+    """A frame that could not take its place in the chain; kept as evidence."""
+
+    __tablename__ = "refused_frame"
+
+    refused_frame_id: Mapped[IntPk]
+    segment_id: Mapped[str]
+    seq: Mapped[int]
+    frame: Mapped[bytes] = mapped_column(LargeBinary)
+    code: Mapped[str]
+    received_utc_ms: Mapped[Millis]
+
+
+class AlarmRow(Base):
+    """Something a proctor must look at; settled by a person."""
+
+    __tablename__ = "alarm"
+
+    alarm_id: Mapped[IntPk]
+    seat_id: Mapped[str]
+    code: Mapped[str]
+    message: Mapped[str]
+    raised_utc_ms: Mapped[Millis]
+    is_settled: Mapped[bool]
+
+
+def find_sitting(db: Session) -> SittingRow | None:
+    """The sitting, once a package was imported."""
+    return db.scalar(select(SittingRow))
+
+
+def list_candidates(db: Session) -> list[CandidateRow]:
+    """The roster, in the order of its file."""
+    return list(db.scalars(select(CandidateRow).order_by(CandidateRow.position)))
+
+
+def list_seats(db: Session) -> list[SeatRow]:
+    """All seats."""
+    return list(db.scalars(select(SeatRow).order_by(SeatRow.seat_id)))
+
+
+def list_kiosks(db: Session) -> list[KioskRow]:
+    """The certificates that may connect."""
+    return list(db.scalars(select(KioskRow).where(KioskRow.is_revoked.is_(False))))
+
+
+def list_sessions(db: Session) -> list[SessionRow]:
+    """All sessions."""
+    return list(db.scalars(select(SessionRow)))
+
+
+def find_session_of(db: Session, admission_number: str) -> SessionRow | None:
+    """The session of a candidate, if they ever logged in."""
+    return db.scalar(select(SessionRow).where(SessionRow.admission_number == admission_number))
+
+
+def find_candidate_at(db: Session, seat_id: str) -> CandidateRow | None:
+    """The candidate of a seat."""
+    return db.scalar(select(CandidateRow).where(CandidateRow.seat_id == seat_id))
+
+
+def list_epochs(db: Session, session_id: str) -> list[int]:
+    """The epochs of a session's segments."""
+    return list(db.scalars(select(SegmentRow.epoch).where(SegmentRow.session_id == session_id)))
+
+
+def list_segments(db: Session) -> list[SegmentRow]:
+    """All segments, older epochs first."""
+    return list(db.scalars(select(SegmentRow).order_by(SegmentRow.session_id, SegmentRow.epoch)))
+
+
+def list_alarms(db: Session, limit: int) -> list[AlarmRow]:
+    """The newest alarms that nobody settled."""
+    query = select(AlarmRow).where(AlarmRow.is_settled.is_(False))
+    return list(db.scalars(query.order_by(AlarmRow.alarm_id.desc()).limit(limit)))
+
+
+def replace_roster(db: Session, candidates: Iterable[CandidateRow]) -> None:
+    """Put a new roster in place of the old one, with a fresh seat for each candidate."""
+    rows = list(candidates)
+    db.execute(delete(CandidateRow))
+    db.execute(delete(SeatRow))
+    db.add_all(rows)
+    db.add_all(SeatRow(seat_id=row.seat_id, failed_tries=0, is_locked=False) for row in rows)
+    db.flush()
+
+
+def revoke_kiosks(db: Session, seat_id: str) -> None:
+    """Take the seat's earlier certificates off the allow-list."""
+    db.execute(update(KioskRow).where(KioskRow.seat_id == seat_id).values(is_revoked=True))
+
+
+def mark_all_present(db: Session) -> list[str]:
+    """Mark every candidate present who has a session; returns their admission numbers."""
+    here = select(SessionRow.admission_number)
+    query = (
+        update(CandidateRow)
+        .where(CandidateRow.is_present.is_(False), CandidateRow.admission_number.in_(here))
+        .values(is_present=True)
+        .returning(CandidateRow.admission_number)
+    )
+    return list(db.scalars(query))
+
+
+def read_frames(db: Session, segment_id: str, first_seq: int = 0) -> list[bytes]:
+    """The frames of a segment from `first_seq` on, in order."""
+    query = select(FrameRow.frame).where(
+        FrameRow.segment_id == segment_id, FrameRow.seq >= first_seq
+    )
+    return list(db.scalars(query.order_by(FrameRow.seq)))
+
+
+def read_flags(db: Session) -> set[tuple[str, int, str]]:
+    """All flags as (segment_id, seq, code)."""
+    rows = db.execute(select(FrameFlagRow.segment_id, FrameFlagRow.seq, FrameFlagRow.code))
+    return {(segment_id, seq, code) for segment_id, seq, code in rows}
+
+
+def count_frames(db: Session) -> int:
+    """How many frames are held."""
+    return db.scalar(select(func.count()).select_from(FrameRow)) or 0
+
+
+def count_refused(db: Session) -> int:
+    """How many frames were refused and kept aside."""
+    return db.scalar(select(func.count()).select_from(RefusedFrameRow)) or 0
+
+
+def append_frames(
+    connection: Connection,
+    frames: Sequence[tuple[str, int, bytes, int]],
+    flags: Sequence[tuple[str, int, str]],
+) -> None:
+    """Insert frames (segment_id, seq, frame, received_utc_ms) and flags (segment_id, seq, code).
+
+    One statement each through the driver: the ORM costs a hundred times more here.
+    """
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    if frames:
+        _many(connection, "frame", "segment_id, seq, frame, received_utc_ms", mark, frames)
+    if flags:
+        _many(connection, "frame_flag", "segment_id, seq, code", mark, flags)
+
+
+def stream_segments(db: Session) -> Iterator[tuple[SegmentRow, list[bytes]]]:
+    """Every segment with its frames, one segment in memory at a time."""
+    for segment in list_segments(db):
+        yield segment, read_frames(db, segment.segment_id)
+
+
+def _many(
+    connection: Connection, table: str, columns: str, mark: str, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    marks = ", ".join([mark] * (columns.count(",") + 1))
+    connection.exec_driver_sql(
+        f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608  constants only
+        list(rows),
+    )
