@@ -26,6 +26,8 @@ journal_payload_bytes_max = 128 * KIB  # one response with its envelope
 journal_frame_bytes_max = journal_payload_bytes_max + 256
 journal_frames_max = 200_000  # two hours at 25 entries a second
 
+session_segments_max = 200  # starts of one kiosk in one session; each leaves one journal file
+
 # LAN protocol
 message_bytes_max = 1 * MIB  # one batch of frames
 save_frames_max = 256  # frames in one Save message

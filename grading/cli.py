@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from exam_core.crypto.selftest import run_self_test
 from exam_core.errors import ExamError
 from grading.archive_file import read_archive
 from grading.ranking.policy import describe_policy
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: Without the program name; None takes them from the process.
     """
     try:
+        run_self_test()
         app(args=arguments)
     except ExamError as error:
         console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

@@ -7,7 +7,6 @@ archive_centres_max = 1_000  # every county-level centre of the largest province
 archive_sessions_max = 50_000  # ten rooms' worth of the largest roster
 archive_marks_max = 2_000_000  # 50,000 sessions x 20 marked parts x 2 rows
 archive_title_chars_max = 200  # two lines on the printed list
-segment_heads_max = 64  # starts of one kiosk in one sitting; each leaves one journal file
 receipt_chars_max = 128  # what a candidate can be asked to copy down, and a digest in hex
 working_ms_max = 24 * 3_600_000  # the longest duration with every accommodation
 

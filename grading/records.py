@@ -93,7 +93,7 @@ class ArchiveSession(_Value, frozen=True, kw_only=True):
         if len(self.receipt) > limits.receipt_chars_max:
             raise InputError(ARCHIVE_MALFORMED, f"{name} 的回执过长")
         segments = [head.segment_id for head in self.segment_heads]
-        if segments != sorted(set(segments)) or len(segments) > limits.segment_heads_max:
+        if segments != sorted(set(segments)) or len(segments) > core_limits.session_segments_max:
             raise InputError(ARCHIVE_MALFORMED, f"{name} 的作答记录段重复、未排序或过多")
 
 

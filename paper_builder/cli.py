@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import typer
 
+from exam_core.crypto.selftest import run_self_test
 from exam_core.errors import ExamError
 from paper_builder.commands import bank, paper, publish
 from paper_builder.commands.console import show_refusal
@@ -34,6 +35,7 @@ for _name, _command, _help in _COMMANDS:
 def main() -> None:
     """Run the command line; a refusal is one clear message and its family's exit status."""
     try:
+        run_self_test()
         app()
     except ExamError as error:
         show_refusal(error)

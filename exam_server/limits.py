@@ -1,0 +1,48 @@
+"""Every size, count and time of the server that could run away has a limit, with its reason."""
+
+from exam_core.limits import KIB, MIB, heartbeat_interval_ms
+
+# People
+account_name_chars_max = 32
+password_chars_min = 12  # NIST SP 800-63B asks 15 without a second factor; a room has two people
+password_bytes_max = 1024  # Argon2id reads all of it
+throttle_free_fails = 5  # typing errors cost nothing
+throttle_wait_ms_min = 1_000  # doubled by every further failure
+throttle_wait_ms_max = 15 * 60_000  # never a permanent lock on the day of the exam
+throttle_entries_max = 10_000  # names tried by a guesser
+browser_session_idle_ms_max = 30 * 60_000  # a proctor page polls, so an open page never idles
+browser_session_life_ms_max = 10 * 3_600_000  # one working day
+browser_sessions_max = 2_000
+password_checks_at_once_max = 2  # 64 MiB each
+
+# Pages
+page_body_bytes_max = 1 * MIB  # a form with an opening key file
+form_fields_max = 50
+opening_key_bytes_max = 64 * KIB
+audit_lines_shown_max = 500
+event_interval_ms = 500  # between two patches of the seat map
+
+# Files
+audit_line_bytes_max = 64 * KIB
+config_bytes_max = 64 * KIB
+root_bytes_max = 1 * MIB
+passphrase_chars_min = 12
+package_bytes_max = 2_048 * MIB  # 20,000 forms of 100 kB
+opening_bundle_bytes_max = 16 * MIB
+recipients_max = 20
+
+# The room
+opening_key_life_ms = 10 * 60_000  # between the first person's key and the second person's code
+connection_silence_ms_max = 3 * heartbeat_interval_ms  # three missed heartbeats: the seat is gone
+attach_wait_ms_max = 10_000  # a connection that does not say who it is
+grace_ms = 10_000  # after time is up, for frames in flight
+clock_persist_interval_ms = 1_000
+extra_time_ms_max = 2 * 3_600_000  # one grant; more is a typing error
+save_queue_frames_max = 100_000  # then connections wait instead of filling memory
+restore_bytes_max = 512 * KIB  # frames in one Restore message
+alarms_shown_max = 100
+certificate_days = 400  # the exam season; kiosks do not check time, browsers do
+csr_bytes_max = 8 * KIB
+
+# Stopping
+stop_wait_s = 5  # for open requests at SIGTERM
