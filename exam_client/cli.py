@@ -1,0 +1,157 @@
+"""`exam-client`: install a kiosk, enrol its seat, run it, or simulate a room of them."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from exam_client import config as kiosk_config
+from exam_client import enrolment, limits
+from exam_client.journal.files import RealFileSystem
+from exam_client.kiosk_lock import kiosk_lock
+from exam_core.crypto.selftest import run_self_test
+from exam_core.errors import ExamError, InputError, declare
+from exam_core.formats.trust_root import fingerprint
+from exam_core.model.identifiers import SeatId
+
+FILE_UNREADABLE = declare("client.file", "请检查文件路径和读取权限后重试。")
+
+app = typer.Typer(
+    name="exam-client",
+    help="考生机程序：安装、登记机位、运行考试窗口、模拟考生。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Data = Annotated[Path, typer.Option("--data", help="本机的数据文件夹")]
+AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果")]
+
+
+@app.command(help="安装：核对信任根和考点文件，写入本机的数据文件夹。")
+def install(  # noqa: PLR0917  Typer makes options of them, nobody calls by position
+    data: Data,
+    root: Annotated[Path, typer.Option(help="总部的信任根 root.json")],
+    centre: Annotated[Path, typer.Option(help="总部签名的考点文件")],
+    kiosk_url: Annotated[str, typer.Option(help="考生机端口，https://主机:端口")],
+    console_url: Annotated[str, typer.Option(help="监考端口，https://主机:端口")],
+    seat: Annotated[str, typer.Option(help="机位号")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Verify root and centre, and write the data folder."""
+    facts = kiosk_config.KioskFacts(
+        kiosk_url=kiosk_url, console_url=console_url, seat_id=SeatId(seat)
+    )
+    installed = kiosk_config.install(
+        RealFileSystem(),
+        kiosk_config.DataFolder(data),
+        facts,
+        root=_read(root),
+        centre=_read(centre),
+    )
+    print_of_root = fingerprint(installed.root)
+    _say(
+        f"机位 {seat} 已安装，考点：{installed.centre.name}\n"
+        f"信任根指纹（请与纸面核对）：\n{print_of_root}",
+        as_json=as_json,
+        seat_id=seat,
+        centre_id=installed.centre.centre_id,
+        root_fingerprint=print_of_root,
+    )
+
+
+@app.command(help="登记：用一次性加入码为本机位取得证书。")
+def enrol(
+    data: Data,
+    join_code: Annotated[str, typer.Option(help="监考端屏幕上本机位的 8 位加入码")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Get the certificate of this seat by a join code."""
+    files = RealFileSystem()
+    config = kiosk_config.load_config(files, kiosk_config.DataFolder(data))
+    asyncio.run(enrolment.enrol(files, config, join_code))
+    _say(f"机位 {config.seat_id} 登记完成", as_json=as_json, seat_id=config.seat_id)
+
+
+@app.command(help="运行考试窗口。")
+def run(
+    data: Data,
+    *,
+    windowed: Annotated[bool, typer.Option("--windowed", help="普通窗口，不锁定本机")] = False,
+) -> None:
+    """Run the kiosk window."""
+    from exam_client.app import run_kiosk  # noqa: PLC0415  Qt is for this command alone
+
+    config = kiosk_config.load_config(RealFileSystem(), kiosk_config.DataFolder(data))
+    with kiosk_lock(config.folder):
+        status = run_kiosk(config, is_windowed=windowed)
+    raise typer.Exit(status)
+
+
+@app.command(help="模拟考生：按计划登录、作答、交卷，写出报告。")
+def simulate(
+    plan: Annotated[Path, typer.Option(help="模拟计划 PLAN.json")],
+    *,
+    progress: Annotated[bool, typer.Option("--progress", help="逐行输出进度（JSON）")] = False,
+) -> None:
+    """Run simulated candidates by a plan."""
+    from exam_client.simulate import read_plan, run_plan  # noqa: PLC0415  not for a kiosk
+
+    report = run_plan(
+        read_plan(plan),
+        base=plan.parent,
+        files=RealFileSystem(),
+        progress=_print_progress if progress else lambda _event: None,
+    )
+    failed = [one for one in report["candidates"] if one["problem"]]
+    for one in failed:
+        problem = one["problem"]
+        _err.print(f"机位 {one['seat_id']}：{problem['code']}：{problem['message']}", markup=False)
+    raise typer.Exit(1 if failed else 0)
+
+
+def main() -> None:
+    """Entry point of the console script; our errors become a sentence and an exit status."""
+    os.umask(0o077)  # what we write belongs to this user alone
+    try:
+        run_self_test()
+        app()
+    except ExamError as error:
+        _err.print(f"错误 {error.code}：{error.message}", style="bold red", markup=False)
+        if error.advice:
+            _err.print(f"怎么办：{error.advice}", markup=False)
+        sys.exit(error.exit_status)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return RealFileSystem().read(path, limits.config_bytes_max)
+    except OSError as error:
+        reason = error.strerror or "文件过大"
+        raise InputError(FILE_UNREADABLE, f"无法读取 {path.name}：{reason}") from error
+
+
+def _say(text: str, *, as_json: bool, **facts: Any) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+    else:
+        _out.print(text, markup=False)
+
+
+def _print_progress(event: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

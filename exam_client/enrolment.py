@@ -1,0 +1,76 @@
+"""How a kiosk gets the certificate of its seat: a key made here, a join code from the proctor.
+
+The private key is made on this machine and never leaves it.
+"""
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from exam_client.config import CLIENT_DISK, KioskConfig
+from exam_client.journal.files import FileSystem
+from exam_client.sync.room_http import RoomHttp
+from exam_client.sync.tls import TLS_CERTIFICATE, server_trust
+from exam_core import limits
+from exam_core.errors import InputError, IntegrityError, StorageError, declare
+from exam_core.protocol import VERSION
+from exam_core.protocol.http import EnrolRequest
+
+ENROL_CODE_SHAPE = declare(
+    "enrol.code_shape", "加入码应为 8 位数字，请按监考端屏幕上的数字重新输入。"
+)
+
+
+async def enrol(files: FileSystem, config: KioskConfig, join_code: str) -> None:
+    """Get this seat's certificate and keep it with its key.
+
+    The old certificate, if there is one, stays until the new one is on disk with its key.
+
+    Raises:
+        InputError: `enrol.code_shape`, or the room's refusal.
+        StateError: The room's refusal.
+        TransportError: `room.away`.
+        IntegrityError: `client.certificate`, when the reply does not fit the key.
+        StorageError: `client.disk`.
+    """
+    code = join_code.strip()
+    if len(code) != limits.join_code_digits or not (code.isascii() and code.isdecimal()):
+        raise InputError(ENROL_CODE_SHAPE, f"加入码应为 {limits.join_code_digits} 位数字")
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = EnrolRequest(
+        protocol=VERSION, seat_id=config.seat_id, join_code=code, csr_pem=_request_pem(config, key)
+    )
+    async with RoomHttp(config.console_url, server_trust(config.centre.ca_certificate)) as room:
+        reply = await room.enrol(request)
+    _check_certificate(reply.certificate_pem, key)
+    key_pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),  # the server's allow-list, not a passphrase, ends its use
+    )
+    try:
+        files.replace(config.folder.credential, key_pem + reply.certificate_pem.encode())
+    except OSError as error:
+        raise StorageError(CLIENT_DISK, "机位证书无法写入磁盘", errno=error.errno) from error
+
+
+def is_enrolled(files: FileSystem, config: KioskConfig) -> bool:
+    """Whether key and certificate are here."""
+    return config.folder.credential.name in files.names(config.folder.path)
+
+
+def _request_pem(config: KioskConfig, key: ec.EllipticCurvePrivateKey) -> str:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, config.seat_id)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    signed = request.sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _check_certificate(certificate_pem: str, key: ec.EllipticCurvePrivateKey) -> None:
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    except ValueError as error:
+        raise IntegrityError(TLS_CERTIFICATE, "服务器发来的证书格式不对") from error
+    if certificate.public_key() != key.public_key():
+        raise IntegrityError(TLS_CERTIFICATE, "服务器发来的证书不属于本机密钥")

@@ -1,0 +1,128 @@
+"""The kiosk's HTTP requests to the room, each one method; a refusal comes back as our error."""
+
+import ssl
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+import msgspec
+
+from exam_client import limits
+from exam_core import limits as core_limits
+from exam_core.errors import ExamError, InputError, StateError, TransportError, declare
+from exam_core.protocol import VERSION
+from exam_core.protocol.http import (
+    STATUS_OF,
+    EnrolReply,
+    EnrolRequest,
+    LogInReply,
+    LogInRequest,
+    Problem,
+    RoomReply,
+    decode_body,
+    encode_body,
+)
+
+ROOM_AWAY = declare("room.away", "连不上考场服务器，正在自动重试；请检查网线，或告知监考人员。")
+ROOM_ANSWER = declare("room.answer", "考场服务器的回答无法识别，请技术人员核对程序版本。")
+
+_T = TypeVar("_T")
+
+
+class RoomHttp:
+    """Requests to one port of the room, over connections that are kept.
+
+    Args:
+        url: `https://host:port`.
+        trust: The TLS context to use.
+    """
+
+    def __init__(self, url: str, trust: ssl.SSLContext) -> None:
+        self._client = httpx2.AsyncClient(
+            base_url=url,
+            verify=trust,
+            trust_env=False,  # no proxy and no certificate store of the machine
+            timeout=limits.http_timeout_s,
+            headers={"accept": "application/json"},
+        )
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before the first request."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def enrol(self, request: EnrolRequest) -> EnrolReply:
+        """Ask for the certificate of a seat.
+
+        Raises:
+            ExamError: The room's refusal, or TransportError `room.away`.
+        """
+        return await self._ask("POST", "/v1/enrol", EnrolReply, request)
+
+    async def room(self) -> RoomReply:
+        """What a kiosk may know before log-in; raises as `enrol`."""
+        reply = await self._ask("GET", "/v1/room", RoomReply)
+        if reply.protocol != VERSION:
+            raise InputError(ROOM_ANSWER, "服务器的协议版本不同", protocol=reply.protocol)
+        return reply
+
+    async def log_in(self, request: LogInRequest) -> LogInReply:
+        """Log the candidate in; raises as `enrol`."""
+        return await self._ask("POST", "/v1/log-in", LogInReply, request)
+
+    async def package(self) -> bytes:
+        """The whole package file, unverified; raises as `enrol`."""
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with self._client.stream(
+                "GET", "/v1/package", timeout=limits.package_timeout_s
+            ) as response:
+                if response.status_code != httpx2.codes.OK:
+                    raise _refusal(response.status_code, await response.aread())
+                async for chunk in response.aiter_bytes():
+                    size += len(chunk)
+                    if size > limits.package_bytes_max:
+                        raise InputError(ROOM_ANSWER, "试卷包过大", bytes=size)
+                    chunks.append(chunk)
+        except httpx2.HTTPError as error:
+            raise TransportError(ROOM_AWAY, "试卷包下载中断", kind=type(error).__name__) from error
+        return b"".join(chunks)
+
+    async def _ask(
+        self, method: str, path: str, kind: type[_T], body: msgspec.Struct | None = None
+    ) -> _T:
+        content = None if body is None else encode_body(body)
+        try:
+            response = await self._client.request(
+                method, path, content=content, headers={"content-type": "application/json"}
+            )
+        except httpx2.HTTPError as error:
+            raise TransportError(ROOM_AWAY, "连不上服务器", kind=type(error).__name__) from error
+        if len(response.content) > core_limits.http_body_bytes_max:
+            raise InputError(ROOM_ANSWER, "服务器的回答过长")
+        if response.status_code != httpx2.codes.OK:
+            raise _refusal(response.status_code, response.content)
+        try:
+            return decode_body(response.content, kind)
+        except InputError as error:
+            raise InputError(ROOM_ANSWER, "服务器的回答格式不对", path=path) from error
+
+
+def _refusal(status: int, content: bytes) -> ExamError:
+    """The room's refusal as an error of the family that its status names."""
+    family = next((kind for kind, code in STATUS_OF.items() if code == status), StateError)
+    try:
+        problem = decode_body(content, Problem)
+    except InputError:
+        # No answer of the room's own: something between, or a server that is just starting.
+        return TransportError(ROOM_AWAY, "服务器暂时不能回答", status=status)
+    return family(problem.code, problem.message, status=status)

@@ -1,0 +1,105 @@
+"""The command line: one clear sentence and an exit status, never a traceback."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from exam_client import cli
+from exam_core.formats.centre_descriptor import sign_centre
+from exam_core.formats.trust_root import encode_root, fingerprint
+from tests.support import builders
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["exam-client", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def _install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *more: str) -> int:
+    (tmp_path / "root.json").write_bytes(encode_root(builders.root()))
+    centre = sign_centre(builders.centre(), [builders.SETTER, builders.APPROVER])
+    (tmp_path / "centre.signed").write_bytes(centre)
+    return _run(
+        monkeypatch,
+        *("install", "--data", tmp_path / "kiosk", "--root", tmp_path / "root.json"),
+        *("--centre", tmp_path / "centre.signed", "--seat", "A01"),
+        *("--kiosk-url", "https://127.0.0.1:1", "--console-url", "https://127.0.0.1:2"),
+        *more,
+    )
+
+
+def test_install_shows_the_roots_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The fingerprint to compare on paper is printed, for people and for scripts."""
+    assert _install(monkeypatch, tmp_path) == 0
+    assert fingerprint(builders.root()) in capsys.readouterr().out
+
+    assert _install(monkeypatch, tmp_path, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["root_fingerprint"] == fingerprint(builders.root())
+    assert facts["centre_id"] == builders.CENTRE_ID
+
+
+def test_a_refusal_is_a_sentence_and_a_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Missing files, missing installation and malformed codes end with code, sentence, advice."""
+    (tmp_path / "kiosk").mkdir()
+    assert _run(monkeypatch, "enrol", "--data", tmp_path / "kiosk", "--join-code", "1") == 2
+    told = capsys.readouterr().err
+    assert "client.not_installed" in told
+    assert "怎么办" in told
+
+    assert _install(monkeypatch, tmp_path) == 0
+    (tmp_path / "root.json").unlink()
+    assert (
+        _run(
+            monkeypatch,
+            *("install", "--data", tmp_path / "kiosk", "--root", tmp_path / "root.json"),
+            *("--centre", tmp_path / "centre.signed", "--seat", "A01"),
+            *("--kiosk-url", "https://x", "--console-url", "https://x"),
+        )
+        == 2
+    )
+    assert "client.file" in capsys.readouterr().err
+    assert _run(monkeypatch, "enrol", "--data", tmp_path / "kiosk", "--join-code", "12ab") == 2
+    assert "enrol.code_shape" in capsys.readouterr().err
+    assert _run(monkeypatch, "run", "--data", tmp_path) == 2
+    assert "client.not_installed" in capsys.readouterr().err
+
+
+def test_a_plan_that_fails_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A candidate who cannot sit is named with seat and code; the status is 1."""
+    (tmp_path / "root.json").write_bytes(encode_root(builders.root()))
+    centre = sign_centre(builders.centre(), [builders.SETTER, builders.APPROVER])
+    (tmp_path / "centre.signed").write_bytes(centre)
+    plan = {
+        "kiosk_url": "https://127.0.0.1:1",
+        "console_url": "https://127.0.0.1:1",
+        "root": "root.json",
+        "centre": "centre.signed",
+        "report": "report.json",
+        "candidates": [
+            {
+                "seat_id": "A01",
+                "admission_number": "1",
+                "id_number": "2",
+                "room_code": "3",
+            }
+        ],
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+
+    assert _run(monkeypatch, "simulate", "--plan", tmp_path / "plan.json", "--progress") == 1
+
+    assert "A01：simulate.plan" in capsys.readouterr().err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["candidates"][0]["problem"]["code"] == "simulate.plan"
