@@ -21,6 +21,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from exam_server.store.base import Base, Bytes, IntPk, Millis, TextPk
 
+ABSENT = "absent"
+"""The close reason of a session that never began; the others are those of a submit entry."""
+
 
 class SittingRow(Base):
     """The one sitting of this data folder; made by importing its package.

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from websockets.exceptions import InvalidState
 
 from exam_core.crypto.sealing import SealingIdentity
 from exam_core.errors import ExamError, InputError, StateError
@@ -177,7 +178,7 @@ class RoomDouble:
 
     async def _serve(self, started: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
-        work = [asyncio.create_task(server._serve()) for server in self._servers]
+        work = [asyncio.create_task(_serve(server)) for server in self._servers]
         while not all(server.started for server in self._servers):
             for task in work:
                 if task.done():
@@ -224,15 +225,15 @@ class RoomDouble:
                     messages.End(reason=reason),
                 )
 
-    def cut(self) -> None:
+    def cut(self, code: int = 1012) -> None:
         """Break every WebSocket."""
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._cut(code), self._loop).result(10)
 
-    async def _cut(self) -> None:
+    async def _cut(self, code: int) -> None:
         for socket in list(self._sockets.values()):
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                await socket.close(1012)
+                await socket.close(code)
 
     def _tell(
         self,
@@ -353,6 +354,12 @@ class RoomDouble:
                     await socket.send_bytes(messages.encode_message(reply))
         if session is not None and self._sockets.get(session.session_id) is socket:
             del self._sockets[session.session_id]
+
+
+async def _serve(server: uvicorn.Server) -> None:
+    # uvicorn 0.54 fails to stop while a kiosk's closing handshake is under way (InvalidState).
+    with contextlib.suppress(InvalidState):
+        await server._serve()
 
 
 def _refusal(error: ExamError) -> Response:

@@ -187,16 +187,15 @@ class ServerProcess:
         self._folder.ready_file.unlink(missing_ok=True)
         command = [sys.executable, "-m", "exam_server.cli", "serve", "--data"]
         ports = ["--kiosk-port", str(kiosk_port), "--console-port", str(console_port)]
-        self.process = subprocess.Popen(
-            [*command, str(self._folder.path), *ports],
-            stdout=subprocess.DEVNULL,
-            stderr=(self._folder.path.parent / "server.log").open("ab"),
-        )
+        with (self._folder.path.parent / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, str(self._folder.path), *ports], stdout=subprocess.DEVNULL, stderr=log
+            )
         deadline = time.monotonic() + 30
         while not self._folder.ready_file.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                log = (self._folder.path.parent / "server.log").read_text()
-                raise AssertionError(f"server did not start: {log}")
+                told = (self._folder.path.parent / "server.log").read_text()
+                raise AssertionError(f"server did not start: {told}")
             time.sleep(0.01)
         ready = json.loads(self._folder.ready_file.read_text())
         self.kiosk_url = ready["kiosk_url"]

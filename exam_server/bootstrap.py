@@ -1,0 +1,116 @@
+"""The composition root of the exam room: opens what it needs and serves until stopped."""
+
+import json
+import os
+from pathlib import Path
+
+from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.people import People
+from exam_server.clock import Clock, SystemClock
+from exam_server.folder import only_user, write_atomically
+from exam_server.room.folder import RoomFolder
+from exam_server.room.hub import RoomHub
+from exam_server.room.loading import load_room
+from exam_server.room.services.enrolment import JoinCodes
+from exam_server.room.services.opening import OpeningDesk
+from exam_server.room.web.applications import build_console_application, build_kiosk_application
+from exam_server.room.web.context import RoomContext
+from exam_server.serving import Listener, bind, serve_until_stopped
+from exam_server.store.engine import Store
+from exam_server.store.migrations import migrate
+from exam_server.tls import server_context
+
+
+def open_store(folder: RoomFolder) -> Store:
+    """The room's database, brought to the present version."""
+    store = Store(folder.database_url())
+    migrate(store, "accounts", "room")
+    return store
+
+
+def serve_room(data: Path, *, host: str, kiosk_port: int, console_port: int) -> None:
+    """Serve the room until SIGTERM; `run/ready.json` says when and where it listens.
+
+    Raises:
+        InputError: `data.missing`, `config.malformed`.
+        StateError: `data.in_use`, `serve.port`, `sitting.state`.
+        IntegrityError: `audit.chain`.
+    """
+    folder = RoomFolder(data)
+    folder.require()
+    clock = SystemClock()
+    with only_user(data):
+        store = open_store(folder)
+        try:
+            _serve(folder, store, clock, host, (kiosk_port, console_port))
+        finally:
+            folder.ready_file.unlink(missing_ok=True)
+            store.close()
+
+
+def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:
+    """The room as the database has it, ready to live in an event loop."""
+    trail = AuditTrail(folder.audit_file, clock)
+    state = load_room(store, clock)
+    return RoomContext(
+        hub=RoomHub(store=store, trail=trail, clock=clock, state=state),
+        store=store,
+        folder=folder,
+        trail=trail,
+        clock=clock,
+        codes=JoinCodes(clock),
+        desk=OpeningDesk(clock),
+        centre=folder.centre(),
+        duration_ms=state.clock.duration_ms,
+    )
+
+
+def room_listeners(
+    room: RoomContext, people: People, *, host: str, kiosk_port: int, console_port: int
+) -> tuple[Listener, Listener]:
+    """The kiosk port (client certificate required) and the console port (none)."""
+    folder = room.folder
+    kiosk = Listener(
+        application=build_kiosk_application(room),
+        listening=bind(host, kiosk_port),
+        context=server_context(
+            key_file=folder.server_key_file,
+            certificate_file=folder.server_certificate_file,
+            client_authority_file=folder.authority_file,
+        ),
+    )
+    console = Listener(
+        application=build_console_application(room, people),
+        listening=bind(host, console_port),
+        context=server_context(
+            key_file=folder.server_key_file,
+            certificate_file=folder.server_certificate_file,
+            client_authority_file=None,
+        ),
+    )
+    return kiosk, console
+
+
+def _serve(
+    folder: RoomFolder, store: Store, clock: Clock, host: str, ports: tuple[int, int]
+) -> None:
+    room = build_room(folder, store, clock)
+    people = People(store, clock)
+    kiosk, console = room_listeners(
+        room, people, host=host, kiosk_port=ports[0], console_port=ports[1]
+    )
+
+    def on_ready() -> None:
+        room.trail.record("server_started", subject=room.hub.state.sitting_id)
+        shown = f"[{host}]" if ":" in host else host
+        ready = {
+            "kiosk_url": f"https://{shown}:{kiosk.port}",
+            "console_url": f"https://{shown}:{console.port}",
+            "pid": os.getpid(),
+        }
+        write_atomically(folder.ready_file, json.dumps(ready).encode())
+
+    serve_until_stopped(
+        (kiosk, console), life=room.hub.life, on_ready=on_ready, on_stop=room.hub.stopping.set
+    )
+    room.trail.record("server_stopped", subject=room.hub.state.sitting_id)

@@ -1,0 +1,62 @@
+"""The rim of the command lines: our errors become one clear sentence and an exit status."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from exam_core.crypto.selftest import run_self_test
+from exam_core.errors import ExamError, InputError, declare
+from exam_server import limits
+from exam_server.folder import read_input
+
+SECRET_FILE = declare("secret.file", "口令文件应为一行文字；请检查文件内容与长度。")
+
+DataFolder = Annotated[Path, typer.Option("--data", help="本程序的数据文件夹")]
+AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果")]
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def run(app: Callable[[], Any]) -> None:
+    """Run a command line; an ExamError ends it with code, sentence and advice on stderr."""
+    os.umask(0o077)  # what we write belongs to this user alone
+    try:
+        run_self_test()
+        app()
+    except ExamError as error:
+        _err.print(f"错误 {error.code}：{error.message}", style="bold red", markup=False)
+        if error.advice:
+            _err.print(f"怎么办：{error.advice}", markup=False)
+        sys.exit(error.exit_status)
+
+
+def say(text: str, *, as_json: bool = False, **facts: Any) -> None:
+    """Print what was done: the sentence for a person, or the facts for a script."""
+    if as_json:
+        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    else:
+        _out.print(text, markup=False)
+
+
+def read_secret(path: Path, name: str) -> str:
+    """The one line of a passphrase or password file, without its line end.
+
+    Raises:
+        InputError: `secret.file`, `file.unreadable`, `file.too_large`.
+    """
+    data = read_input(path, bytes_max=limits.password_bytes_max, name=name)
+    try:
+        text = data.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError(SECRET_FILE, f"{name}不是 UTF-8 文字") from error
+    if not text or "\n" in text:
+        raise InputError(SECRET_FILE, f"{name}应为一行文字")
+    return text

@@ -1,0 +1,184 @@
+"""The room's commands; each says what it did, or ends with one clear sentence."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exam_core.model.identifiers import CentreId
+from exam_server import limits
+from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.people import People
+from exam_server.accounts.roles import ROOM_ROLES, parse_roles, write_roles
+from exam_server.bootstrap import open_store, serve_room
+from exam_server.clock import SystemClock
+from exam_server.command_line import AsJson, DataFolder, read_secret, say
+from exam_server.folder import only_user, read_input, write_atomically
+from exam_server.room.folder import RoomFolder
+from exam_server.room.services import imports, set_up
+from exam_server.room.services.results import export_results, parse_recipients
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="贡院考场服务器：导入试卷、启封、监考、收卷、导出结果。",
+)
+
+
+@app.command(help="建立数据文件夹：CA、服务器证书、签名密钥、启封密钥、空数据库。")
+def init(
+    *,
+    data: DataFolder,
+    centre_id: Annotated[str, typer.Option(help="考点编号，例如 C01")],
+    name: Annotated[str, typer.Option(help="考点名称")],
+    root: Annotated[Path, typer.Option(help="总部的 root.json")],
+    address: Annotated[list[str], typer.Option(help="服务器的 IP 或主机名，可多次给出")],
+    opening_key_out: Annotated[Path, typer.Option(help="考点启封密钥写到哪里（U 盘）")],
+    passphrase_file: Annotated[Path, typer.Option(help="启封密钥的口令，一行文字")],
+    database: Annotated[str, typer.Option(help="数据库地址")] = set_up.DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Make the data folder with all keys and an empty database."""
+    mark = set_up.initialise(
+        data,
+        centre_id=CentreId(centre_id),
+        name=name,
+        root_bytes=read_input(root, bytes_max=limits.root_bytes_max, name="信任根"),
+        addresses=address,
+        opening_key_out=opening_key_out,
+        passphrase=read_secret(passphrase_file, "口令文件"),
+        database_url=database,
+        clock=SystemClock(),
+    )
+    say(
+        f"已建立 {data}。\n信任根指纹（请与书面核对）：{mark}\n"
+        f"请把 {data / 'centre.json'} 送总部签名，把 {opening_key_out} 交专人保管。",
+        as_json=as_json,
+        root_fingerprint=mark,
+        centre_file=str(data / "centre.json"),
+    )
+
+
+@app.command(help="安装总部签名的考点文件。")
+def install_centre(*, data: DataFolder, signed: Path, as_json: AsJson = False) -> None:
+    """Keep the centre's descriptor that headquarters signed."""
+    folder = RoomFolder(data)
+    folder.require()
+    with only_user(data):
+        content = read_input(signed, bytes_max=limits.config_bytes_max, name="考点签名文件")
+        set_up.install_centre(folder, content, AuditTrail(folder.audit_file, SystemClock()))
+    say("考点签名文件有效，已安装。", as_json=as_json, installed=True)
+
+
+@app.command(help="新建账号。")
+def add_account(
+    *,
+    data: DataFolder,
+    name: Annotated[str, typer.Option(help="账号名")],
+    roles: Annotated[str, typer.Option(help=f"角色，逗号分隔：{'、'.join(ROOM_ROLES)}")],
+    password_file: Annotated[Path, typer.Option(help="密码，一行文字")],
+    as_json: AsJson = False,
+) -> None:
+    """Make an account of this room."""
+    folder = RoomFolder(data)
+    folder.require()
+    parsed = parse_roles(roles, ROOM_ROLES)
+    with only_user(data):
+        store = open_store(folder)
+        trail = AuditTrail(folder.audit_file, SystemClock())
+        People(store, SystemClock()).add(name, read_secret(password_file, "密码文件"), parsed)
+        trail.record("account_added", subject=name, roles=write_roles(parsed))
+        store.close()
+    say(f"已建立账号 {name}。", as_json=as_json, name=name, roles=write_roles(parsed))
+
+
+@app.command(help="校验并导入试卷包和启封包。")
+def import_package(
+    *, data: DataFolder, package: Path, opening: Path, as_json: AsJson = False
+) -> None:
+    """Verify and keep the paper package and its opening bundle."""
+    folder = RoomFolder(data)
+    folder.require()
+    with only_user(data):
+        store = open_store(folder)
+        manifest = imports.import_package(
+            store,
+            folder,
+            AuditTrail(folder.audit_file, SystemClock()),
+            package=read_input(package, bytes_max=limits.package_bytes_max, name="试卷包"),
+            opening=read_input(opening, bytes_max=limits.opening_bundle_bytes_max, name="启封包"),
+        )
+        store.close()
+    say(
+        f"试卷包有效：{manifest.title}，共 {len(manifest.members)} 卷，"
+        f"{manifest.duration_ms / 60_000:g} 分钟。",
+        as_json=as_json,
+        sitting_id=manifest.sitting_id,
+        sequence=manifest.sequence,
+        forms=len(manifest.members),
+    )
+
+
+@app.command(help="导入名单，安排座位，抽取每人的卷号。")
+def import_roster(
+    *,
+    data: DataFolder,
+    roster: Path,
+    seed: Annotated[str, typer.Option(help="分卷种子（64 位十六进制）；不给则抽取")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Seat the candidates and draw their forms."""
+    folder = RoomFolder(data)
+    folder.require()
+    with only_user(data):
+        store = open_store(folder)
+        drawn = imports.import_roster(
+            store,
+            AuditTrail(folder.audit_file, SystemClock()),
+            roster=read_input(roster, bytes_max=limits.package_bytes_max, name="名单"),
+            seed_hex=seed,
+        )
+        store.close()
+    say(f"名单已导入。分卷种子：{drawn}", as_json=as_json, form_seed=drawn)
+
+
+@app.command(help="启动考场服务；SIGTERM 停止。")
+def serve(
+    *,
+    data: DataFolder,
+    host: Annotated[str, typer.Option(help="监听的地址")] = "127.0.0.1",
+    kiosk_port: Annotated[int, typer.Option(help="考生机端口，0 为任意")] = 8443,
+    console_port: Annotated[int, typer.Option(help="网页端口，0 为任意")] = 8444,
+) -> None:
+    """Serve kiosks and pages until SIGTERM."""
+    serve_room(data, host=host, kiosk_port=kiosk_port, console_port=console_port)
+
+
+@app.command(
+    name="export-results",
+    help="导出结果包并归档；须在考试结束、服务停止后执行（运行中请用考务页面）。",
+)
+def export(
+    *,
+    data: DataFolder,
+    recipient: Annotated[Path, typer.Option(help="阅卷点的接收方公钥文件，每行一个")],
+    out: Annotated[Path, typer.Option(help="结果包写到哪里")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the results bundle and close the sitting."""
+    folder = RoomFolder(data)
+    folder.require()
+    text = read_input(recipient, bytes_max=limits.config_bytes_max, name="接收方公钥")
+    with only_user(data):
+        store = open_store(folder)
+        bundle = export_results(
+            store,
+            folder,
+            AuditTrail(folder.audit_file, SystemClock()),
+            actors=("命令行",),
+            recipients=parse_recipients(text.decode("utf-8", "replace")),
+        )
+        store.close()
+    write_atomically(out, bundle)
+    say(f"结果已导出到 {out}，场次已归档。", as_json=as_json, out=str(out), bytes=len(bundle))

@@ -1,0 +1,112 @@
+"""What all parts of the running room share: state, clock, order of changes, alarms.
+
+Event loop only. Each change is first a transaction of `services` in a thread, then shown in
+`live`; `turn` lets one change at a time through, so memory follows the database in order.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from exam_core.errors import ExamError, StorageError
+from exam_core.model.identifiers import SeatId
+from exam_core.model.states import SittingState
+from exam_core.protocol.messages import Clock as ClockMessage
+from exam_server import limits
+from exam_server.accounts.audit import AuditTrail
+from exam_server.clock import Clock
+from exam_server.room.live import LiveAlarm, LiveSession, RoomState
+from exam_server.room.services import conduct
+from exam_server.store.engine import Store
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class RoomCore:
+    """The common ground of kiosks, course and steering."""
+
+    def __init__(self, *, store: Store, trail: AuditTrail, clock: Clock, state: RoomState) -> None:
+        self.store = store
+        self.trail = trail
+        self.clock = clock
+        self.state = state
+        self.turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._alarmed = {(alarm.seat_id, alarm.code) for alarm in state.alarms}
+
+    async def in_thread(self, work: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run blocking work off the loop."""
+        return await asyncio.to_thread(work, *args, **kwargs)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work beside; an error of ours shows on the proctor page."""
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self) -> None:
+        """Wait for all that was spawned."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def now_ms(self) -> int:
+        """The monotonic clock."""
+        return self.clock.monotonic_ms()
+
+    def time_left_ms(self, session: LiveSession) -> int:
+        """What is left of a session's time; never negative."""
+        return self.state.clock.left_at(self.now_ms(), session.extra_ms)
+
+    def send_clock(self, session: LiveSession) -> None:
+        """Tell a kiosk how room and time stand."""
+        session.send(
+            ClockMessage(
+                sitting_state=self.state.clock.state,
+                session_state=session.state,
+                is_present=self.state.seats[session.seat_id].is_present,
+                time_left_ms=self.time_left_ms(session),
+            )
+        )
+
+    def enter(self, after: SittingState) -> None:
+        """The sitting is in this state from now on; every kiosk is told."""
+        self.state.clock = self.state.clock.entered(after, self.now_ms())
+        for session in self.state.sessions.values():
+            self.send_clock(session)
+
+    def alarm(self, seat_id: SeatId, code: str, message: str) -> None:
+        """Put something before the proctor, once for each seat and code until it is settled."""
+        if (seat_id, code) not in self._alarmed:
+            self._alarmed.add((seat_id, code))
+            self.spawn(self._raise_alarm(seat_id, code, message))
+
+    def alarm_settled(self, alarm_id: int) -> None:
+        """A person has looked at it; the same thing may alarm again."""
+        for alarm in [one for one in self.state.alarms if one.alarm_id == alarm_id]:
+            self.state.alarms.remove(alarm)
+            self._alarmed.discard((alarm.seat_id, alarm.code))
+
+    async def _raise_alarm(self, seat_id: SeatId, code: str, message: str) -> None:
+        try:
+            alarm_id = await self.in_thread(
+                conduct.raise_alarm,
+                self.store,
+                self.trail,
+                self.clock,
+                seat_id=seat_id,
+                code=code,
+                message=message,
+            )
+        except StorageError:
+            alarm_id = 0  # shown all the same; it cannot be kept now
+        self.state.alarms.append(
+            LiveAlarm(alarm_id=alarm_id, seat_id=seat_id, code=code, message=message)
+        )
+        del self.state.alarms[: -limits.alarms_shown_max]
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except ExamError as error:
+            self.state.storage_problem = f"{error.message}（{error.code}）"

@@ -1,0 +1,184 @@
+"""The course of the sitting: start, hold, resume, end, time up; sessions begin and close.
+
+Event loop only. Time is the room's working time on the monotonic clock.
+"""
+
+from exam_core.errors import StateError
+from exam_core.formats.journal_entries import SubmitReason
+from exam_core.model.identifiers import SessionId
+from exam_core.model.states import SessionState, SittingEvent, SittingState
+from exam_core.protocol.messages import Begin, End
+from exam_server import limits
+from exam_server.accounts.people import Person
+from exam_server.room.core import RoomCore
+from exam_server.room.intake import Intake
+from exam_server.room.live import LiveSession
+from exam_server.room.services import conduct
+from exam_server.room.services.opening import OPENING_NO_KEY, OpenedPaper
+from exam_server.store.room import ABSENT
+
+_BEGUN_STATES = frozenset({SittingState.RUNNING, SittingState.HELD, SittingState.ENDED})
+
+
+class Course:
+    """Takes sitting and sessions from state to state."""
+
+    def __init__(self, core: RoomCore) -> None:
+        self._core = core
+        self._state = core.state
+        self._closing: set[SessionId] = set()
+        self.intake: Intake | None = None
+
+    async def change_sitting(self, event: SittingEvent, person: Person | None) -> None:
+        """Start, hold, resume or end; everybody is told. `person` is None when time is up.
+
+        Raises:
+            StateError: `sitting.state`; `opening.no_key` when the paper is not in memory.
+        """
+        async with self._core.turn:
+            if event is SittingEvent.START and self._state.opened is None:
+                raise StateError(OPENING_NO_KEY, "服务重启后须先由两人重新启封")
+            now = self._core.now_ms()
+            after = await self._core.in_thread(
+                conduct.change_sitting,
+                self._core.store,
+                self._core.trail,
+                event,
+                person=person,
+                elapsed_ms=self._state.clock.elapsed_at(now),
+            )
+            if event is SittingEvent.END:
+                self._end_all(now, SubmitReason.PROCTOR if person else SubmitReason.TIME_UP)
+            self._core.enter(after)
+        await self.begin_due()
+
+    async def begin_due(self) -> None:
+        """Hand the form's key to whoever is present, attached and due.
+
+        Also to who had begun and was closed without a submit entry: the kiosk opens its journal
+        with it and hands in what it has.
+        """
+        async with self._core.turn:
+            opened, sitting = self._state.opened, self._state.clock.state
+            if opened is None or sitting not in _BEGUN_STATES:
+                return
+            waiting = [
+                session
+                for session in self._state.sessions.values()
+                if session.connection
+                and not session.connection.has_begun
+                and self._state.seats[session.seat_id].is_present
+            ]
+            if sitting is SittingState.RUNNING:
+                await self._begin([one for one in waiting if one.state is SessionState.INITIAL])
+            for session in waiting:
+                if session.lacks_submit:
+                    self._send_begin(session, opened)
+
+    async def tick(self) -> None:
+        """What time brings; called every second."""
+        now = self._core.now_ms()
+        clock = self._state.clock
+        if clock.state is SittingState.RUNNING:
+            await self._core.in_thread(
+                conduct.persist_elapsed, self._core.store, clock.elapsed_at(now)
+            )
+        sessions = list(self._state.sessions.values())
+        for session in sessions:
+            if session.state is SessionState.INTERACTING:
+                self._end_when_due(session, now)
+        has_time = any(
+            session.state is not SessionState.CLOSED
+            and clock.overtime_at(now, session.extra_ms) < 0
+            for session in sessions
+        )
+        if clock.state is SittingState.RUNNING and clock.overtime_at(now) >= 0 and not has_time:
+            await self.change_sitting(SittingEvent.END, None)
+
+    def send_end_again(self, session: LiveSession) -> None:
+        """Tell a kiosk that attached after the end."""
+        if session.end_sent_at_ms is not None and session.state is SessionState.INTERACTING:
+            session.send(End(reason=session.end_reason))
+
+    def close_submitted(self, session: LiveSession) -> None:
+        """The submit entry is durable: close the session, once."""
+        entry = session.submit_entry
+        if entry and session.session_id not in self._closing:
+            self._closing.add(session.session_id)
+            self._core.spawn(self._close(session, entry.reason, entry.receipt))
+
+    async def _begin(self, sessions: list[LiveSession]) -> None:
+        if not sessions:
+            return
+        await self._core.in_thread(
+            conduct.begin_sessions,
+            self._core.store,
+            self._core.trail,
+            [session.session_id for session in sessions],
+            at_ms=self._state.clock.elapsed_at(self._core.now_ms()),
+        )
+        for session in sessions:
+            session.state = SessionState.INTERACTING
+
+    def _send_begin(self, session: LiveSession, opened: OpenedPaper) -> None:
+        facts = self._state.facts_of(session)
+        if session.connection is None or facts is None:
+            return
+        session.connection.has_begun = True
+        session.send(
+            Begin(
+                form_number=session.form_number,
+                form_identity=opened.identities[session.form_number],
+                journal_key=facts.journal_key,
+                time_left_ms=self._core.time_left_ms(session),
+            )
+        )
+        self._core.send_clock(session)
+
+    def _end_all(self, now: int, reason: SubmitReason) -> None:
+        for session in self._state.sessions.values():
+            if session.state is SessionState.INITIAL:
+                session.state = SessionState.CLOSED
+                session.close_reason = ABSENT
+            elif session.state is SessionState.INTERACTING and session.end_sent_at_ms is None:
+                self._send_end(session, now, reason)
+
+    def _end_when_due(self, session: LiveSession, now: int) -> None:
+        is_up = self._state.clock.overtime_at(now, session.extra_ms) >= 0
+        if session.end_sent_at_ms is None and is_up:
+            self._send_end(session, now, SubmitReason.TIME_UP)
+        sent_at = session.end_sent_at_ms
+        is_over = sent_at is not None and now - sent_at >= limits.grace_ms
+        if is_over and session.session_id not in self._closing:
+            self._closing.add(session.session_id)
+            self._core.spawn(self._close(session, session.end_reason, ""))
+
+    def _send_end(self, session: LiveSession, now: int, reason: SubmitReason) -> None:
+        session.end_sent_at_ms = now
+        session.end_reason = reason
+        session.send(End(reason=reason))
+
+    async def _close(self, session: LiveSession, reason: SubmitReason, receipt: str) -> None:
+        try:
+            async with self._core.turn:
+                clock = self._state.clock
+                elapsed = clock.elapsed_at(self._core.now_ms())
+                await self._core.in_thread(
+                    conduct.close_session,
+                    self._core.store,
+                    self._core.trail,
+                    session.session_id,
+                    reason=reason,
+                    receipt=receipt,
+                    at_ms=min(elapsed, clock.duration_ms + session.extra_ms),
+                )
+                session.state = SessionState.CLOSED
+                session.close_reason = reason
+                session.receipt = receipt
+        finally:
+            self._closing.discard(session.session_id)
+        if self.intake:
+            self.intake.answer_wanted(session)
+        self._core.send_clock(session)
+        if session.submit_entry and not session.receipt:
+            self.close_submitted(session)  # its entry became durable meanwhile

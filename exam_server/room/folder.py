@@ -1,0 +1,149 @@
+"""Where the room's files are, and the facts of the centre that were fixed at `init`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.errors import InputError, declare
+from exam_core.formats.centre_descriptor import CentreDescriptor, parse_centre
+from exam_core.formats.trust_root import TrustRoot, parse_root
+from exam_server import limits
+from exam_server.folder import read_input, require_folder, write_atomically
+from exam_server.tls import KeyPair
+
+CONFIG_MALFORMED = declare("config.malformed", "请检查数据文件夹中的 config.json，或从备份恢复。")
+
+
+class RoomConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `config.json` holds.
+
+    Attributes:
+        database_url: Where sessions and responses are kept; a path in SQLite's URL that begins
+            with `./` is taken inside the data folder. Default: `sqlite:///./room.db`.
+        addresses: IP addresses and host names in the server's certificate.
+    """
+
+    database_url: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFolder:
+    """The data folder of one room."""
+
+    path: Path
+
+    @property
+    def audit_file(self) -> Path:
+        """The audit log, JSON lines."""
+        return self.path / "audit.jsonl"
+
+    @property
+    def ready_file(self) -> Path:
+        """Addresses and process id of the running server."""
+        return self.path / "run" / "ready.json"
+
+    @property
+    def closed_file(self) -> Path:
+        """Says to other programs on this machine that the sitting is closed; absent before."""
+        return self.path / "run" / "sitting.json"
+
+    @property
+    def authority_file(self) -> Path:
+        """The certificate of the centre's CA."""
+        return self.path / "ca.pem"
+
+    @property
+    def server_key_file(self) -> Path:
+        """The server's private key."""
+        return self.path / "server.key"
+
+    @property
+    def server_certificate_file(self) -> Path:
+        """The server's certificate."""
+        return self.path / "server.pem"
+
+    @property
+    def signed_centre_file(self) -> Path:
+        """The centre's descriptor as headquarters signed it."""
+        return self.path / "centre.signed"
+
+    def package_file(self, package_sha256: str) -> Path:
+        """An imported package, by its digest."""
+        return self.path / "packages" / f"{package_sha256}.exampkg"
+
+    def opening_file(self, package_sha256: str) -> Path:
+        """The opening bundle that came with a package."""
+        return self.path / "packages" / f"{package_sha256}.age"
+
+    @property
+    def results_file(self) -> Path:
+        """The exported results."""
+        return self.path / "results" / "room.examresults"
+
+    @property
+    def recipients_file(self) -> Path:
+        """For whom the results were sealed, one a line."""
+        return self.path / "results" / "recipients.txt"
+
+    def require(self) -> None:
+        """Refuse a folder that `init` did not make.
+
+        Raises:
+            InputError: `data.missing`.
+        """
+        require_folder(self.path, "config.json")
+
+    def config(self) -> RoomConfig:
+        """The configuration.
+
+        Raises:
+            InputError: `config.malformed`, `data.missing`.
+        """
+        self.require()
+        data = read_input(
+            self.path / "config.json", bytes_max=limits.config_bytes_max, name="配置文件"
+        )
+        try:
+            return msgspec.json.decode(data, type=RoomConfig)
+        except msgspec.DecodeError as error:
+            raise InputError(CONFIG_MALFORMED, "config.json 格式不对") from error
+
+    def write_config(self, config: RoomConfig) -> None:
+        """Write the configuration, readable for people."""
+        text = json.dumps(msgspec.to_builtins(config), ensure_ascii=False, indent=2)
+        write_atomically(self.path / "config.json", text.encode())
+
+    def database_url(self) -> str:
+        """The URL to open, with a relative SQLite path resolved.
+
+        Raises:
+            InputError: `config.malformed`, `data.missing`.
+        """
+        return self.config().database_url.replace("sqlite:///./", f"sqlite:///{self.path}/")
+
+    def root(self) -> TrustRoot:
+        """Headquarters' keys."""
+        data = read_input(self.path / "root.json", bytes_max=limits.root_bytes_max, name="信任根")
+        return parse_root(data)
+
+    def centre(self) -> CentreDescriptor:
+        """The centre's own facts."""
+        data = read_input(
+            self.path / "centre.json", bytes_max=limits.config_bytes_max, name="考点文件"
+        )
+        return parse_centre(data)
+
+    def authority(self) -> KeyPair:
+        """The centre's CA."""
+        return KeyPair(
+            key_pem=(self.path / "ca.key").read_bytes(),
+            certificate_pem=self.authority_file.read_bytes(),
+        )
+
+    def signing_key(self) -> PrivateSigningKey:
+        """The key that signs this centre's results."""
+        return PrivateSigningKey((self.path / "signing.key").read_text().strip())

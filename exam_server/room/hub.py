@@ -1,0 +1,93 @@
+"""The running room put together, with its life: the writer's thread and the tick.
+
+Event loop only. Saves go through `intake`, kiosks through `kiosks`, people through `steering`,
+time through `course`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from exam_core.errors import ExamError, StorageError
+from exam_core.model.identifiers import SeatId, SegmentId
+from exam_server import limits
+from exam_server.accounts.audit import AuditTrail
+from exam_server.clock import Clock
+from exam_server.room.core import RoomCore
+from exam_server.room.course import Course
+from exam_server.room.intake import Intake, IntakeHooks
+from exam_server.room.kiosks import Kiosks
+from exam_server.room.live import RoomState
+from exam_server.room.saving.writer import FrameWriter
+from exam_server.room.services import conduct
+from exam_server.room.steering import Steering
+from exam_server.store.engine import Store
+
+
+class RoomHub:
+    """All that lives in the room's event loop."""
+
+    def __init__(self, *, store: Store, trail: AuditTrail, clock: Clock, state: RoomState) -> None:
+        self.state = state
+        self.core = RoomCore(store=store, trail=trail, clock=clock, state=state)
+        self.writer = FrameWriter(store, self._on_write_failure)
+        self.course = Course(self.core)
+        self.intake = Intake(
+            state,
+            self.writer,
+            clock,
+            IntakeHooks(
+                alarm=lambda session, code, message: self.core.alarm(
+                    session.seat_id, code, message
+                ),
+                keep_refused=self._keep_refused,
+                close_submitted=self.course.close_submitted,
+            ),
+        )
+        self.course.intake = self.intake
+        self.kiosks = Kiosks(self.core, self.course)
+        self.steering = Steering(self.core, self.course, self.intake)
+        self.stopping = asyncio.Event()
+
+    @asynccontextmanager
+    async def life(self) -> AsyncIterator[None]:
+        """Writing and ticking, as long as the block lasts; then the clock is written down."""
+        self.writer.start()
+        ticker = asyncio.create_task(self._tick_each_second())
+        try:
+            yield
+        finally:
+            self.stopping.set()
+            ticker.cancel()
+            await asyncio.gather(ticker, return_exceptions=True)
+            await self.core.finish()
+            await self.writer.stop()
+            await self.core.finish()
+            elapsed = self.state.clock.elapsed_at(self.core.now_ms())
+            await self.core.in_thread(conduct.persist_elapsed, self.core.store, elapsed)
+
+    async def _tick_each_second(self) -> None:
+        while True:
+            try:
+                await self.course.tick()
+            except ExamError as error:
+                self.state.storage_problem = f"{error.message}（{error.code}）"
+            await asyncio.sleep(limits.clock_persist_interval_ms / 1000)
+
+    def _keep_refused(self, segment_id: SegmentId, seq: int, frame: bytes, code: str) -> None:
+        self.core.spawn(
+            self.core.in_thread(
+                conduct.keep_refused_frame,
+                self.core.store,
+                self.core.clock,
+                segment_id=segment_id,
+                seq=seq,
+                frame=frame,
+                code=code,
+            )
+        )
+
+    def _on_write_failure(self, error: StorageError) -> None:
+        self.state.storage_problem = f"{error.message}（{error.code}）。{error.advice}"
+        self.core.alarm(SeatId(""), error.code, error.message)
+        self.intake.forget_uncommitted()

@@ -1,0 +1,268 @@
+"""Takes Save and Submit messages: checks frames, queues them, and answers once they are durable.
+
+Event loop only. What cannot take its place in the chain is refused and kept aside; what is sound
+but impossible keeps its place, flagged; either way the proctor sees an alarm and the connection
+goes on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from exam_core.errors import ExamError, IntegrityError, StateError, StorageError, declare
+from exam_core.formats.journal import receipt_of
+from exam_core.formats.journal_entries import Entry, SessionSubmitted
+from exam_core.model.identifiers import SegmentId
+from exam_core.model.states import SITTING_STATE, SessionState, SittingState
+from exam_core.protocol.messages import Refused, Save, Saved, Submit, Submitted
+from exam_server.clock import Clock
+from exam_server.room.live import LiveSession, RoomState, SubmitEntry, UncheckedFrame
+from exam_server.room.saving.checking import AFTER_END, LATE
+from exam_server.room.saving.ledger import JOURNAL_GAP, SegmentLedger
+from exam_server.room.saving.writer import Batch, FrameWriter
+
+SUBMIT_ENTRY = declare("submit.no_entry", "没有收到交卷记录；考生机会自动重试，请稍候。")
+SUBMIT_RECEIPT = declare("submit.receipt", "回执与服务器记录不一致；保留机位现状，请技术人员核查。")
+
+_EVIDENCE_FRAMES_MAX = 500  # refused frames kept; a broken kiosk repeats itself
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What one Save added, waiting to become durable."""
+
+    rows: list[tuple[str, int, bytes, int]] = field(default_factory=list)
+    flags: list[tuple[str, int, str]] = field(default_factory=list)
+    refusals: list[Refused] = field(default_factory=list)
+    entries: list[tuple[Entry, int, int]] = field(default_factory=list)  # entry, epoch, seq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeHooks:
+    """What intake asks of the room; each call returns at once."""
+
+    alarm: Callable[[LiveSession, str, str], None]
+    keep_refused: Callable[[SegmentId, int, bytes, str], None]
+    close_submitted: Callable[[LiveSession], None]
+
+
+class Intake:
+    """The save path of the running room."""
+
+    def __init__(
+        self, state: RoomState, writer: FrameWriter, clock: Clock, hooks: IntakeHooks
+    ) -> None:
+        self._state = state
+        self._writer = writer
+        self._clock = clock
+        self._hooks = hooks
+        self._evidence_frames = 0
+
+    async def save(self, session: LiveSession, message: Save) -> None:
+        """Take the next frames of a segment; the answer follows their commit."""
+        await self._writer.wait_for_room()
+        try:
+            self._save(session, message)
+        except StorageError as error:
+            session.send(_refused(error, message.segment_id, message.first_seq))
+            if session.connection:
+                session.connection.close(1013)  # try again later, with what was not acknowledged
+        except ExamError as error:
+            session.send(_refused(error, message.segment_id, error.facts.get("seq")))
+            if isinstance(error, IntegrityError):
+                self._hooks.alarm(session, error.code, error.message)
+
+    def submit(self, session: LiveSession, message: Submit) -> None:
+        """Answer a submit once its entry is durable and the session is closed."""
+        ledger = session.ledgers.get(message.segment_id)
+        if session.receipt:
+            self._answer_submit(session, message.receipt)
+        elif ledger is None or message.seq >= ledger.frames:
+            error = StateError(JOURNAL_GAP, "交卷记录尚未传到")
+            session.send(_refused(error, message.segment_id, message.seq))
+        elif session.submit_entry is None and self._state.opened:
+            error = StateError(SUBMIT_ENTRY, "这一条不是交卷记录")
+            session.send(_refused(error, message.segment_id, message.seq))
+        else:
+            session.wanted_receipt = message.receipt
+
+    def answer_wanted(self, session: LiveSession) -> None:
+        """Answer the submit that waited for the session to close."""
+        if session.wanted_receipt and session.receipt:
+            wanted, session.wanted_receipt = session.wanted_receipt, ""
+            self._answer_submit(session, wanted)
+
+    def check_unchecked(self, session: LiveSession) -> None:
+        """Check the frames that came while the paper was shut, now that it is open."""
+        taken = _Taken()
+        for one in session.unchecked:
+            ledger = session.ledgers[one.segment_id]
+            self._examine(session, ledger, one, taken)
+        session.unchecked.clear()
+        taken.flags = [flag for flag in taken.flags if flag not in self._state.known_flags]
+        _note_entries(session, taken)
+        if taken.flags:
+            self._state.known_flags.update(taken.flags)
+            self._writer.put(Batch(frames=(), flags=taken.flags, on_durable=lambda: None))
+        for refusal in taken.refusals:
+            self._hooks.alarm(session, refusal.code, refusal.message)
+        if session.submit_entry and not session.receipt:
+            self._hooks.close_submitted(session)
+
+    def forget_uncommitted(self) -> None:
+        """After a failed commit: go back to what is on disk; kiosks come again with the rest."""
+        for session in self._state.sessions.values():
+            for ledger in session.ledgers.values():
+                ledger.forget_uncommitted()
+            session.unchecked = [
+                one
+                for one in session.unchecked
+                if one.seq < session.ledgers[one.segment_id].durable
+            ]
+            entry = session.submit_entry
+            if entry and entry.seq >= session.ledgers[entry.segment_id].durable:
+                session.submit_entry = None
+            if session.connection:
+                session.connection.close(1013)
+
+    def _save(self, session: LiveSession, message: Save) -> None:
+        ledger = session.ledgers.get(message.segment_id)
+        if ledger is None:
+            raise StateError(JOURNAL_GAP, "这一段作答记录没有登记", seq=message.first_seq)
+        if self._state.clock.state is SittingState.CLOSED:
+            raise StateError(SITTING_STATE, "考试结果已导出，不再接收作答")
+        frames = ledger.new_frames(message.first_seq, message.frames)
+        if self._writer.failure:
+            raise self._writer.failure
+        taken = _Taken()
+        now = self._clock.utc_ms()
+        for frame in frames:
+            one = UncheckedFrame(
+                segment_id=ledger.segment_id, seq=ledger.frames, frame=frame, head=ledger.head
+            )
+            if not self._place(session, ledger, one, taken):
+                break
+            taken.rows.append((ledger.segment_id, one.seq, frame, now))
+        self._queue(session, ledger, taken)
+
+    def _place(
+        self,
+        session: LiveSession,
+        ledger: SegmentLedger,
+        one: UncheckedFrame,
+        taken: _Taken,
+    ) -> bool:
+        if self._state.opened is None:
+            session.unchecked.append(one)
+            self._flag_late(session, ledger, one, taken)
+        else:
+            broken = self._examine(session, ledger, one, taken)
+            if broken:
+                session.send(taken.refusals.pop())
+                self._hooks.alarm(session, broken.code, broken.message)
+                if self._evidence_frames < _EVIDENCE_FRAMES_MAX:
+                    self._evidence_frames += 1
+                    self._hooks.keep_refused(one.segment_id, one.seq, one.frame, broken.code)
+                taken.flags = [flag for flag in taken.flags if flag[1] != one.seq]
+                return False
+        ledger.take(one.frame)
+        return True
+
+    def _examine(
+        self,
+        session: LiveSession,
+        ledger: SegmentLedger,
+        one: UncheckedFrame,
+        taken: _Taken,
+    ) -> ExamError | None:
+        """Note what the frame says and its flags; returns why it cannot take its place."""
+        checker = self._state.checker_of(session, ledger.segment_id)
+        assert checker is not None, "called with the paper open"  # noqa: S101  narrows
+        try:
+            checked = checker.check(one.frame, one.head)
+        except ExamError as error:
+            taken.flags.append((one.segment_id, one.seq, error.code))
+            taken.refusals.append(_refused(error, one.segment_id, one.seq))
+            return error
+        is_after = self._flag_late(session, ledger, one, taken)
+        if checked.refusal:
+            code, message = checked.refusal
+            taken.flags.append((one.segment_id, one.seq, code))
+            taken.refusals.append(
+                Refused(code=code, message=message, segment_id=one.segment_id, seq=one.seq)
+            )
+        elif checked.entry is not None and not is_after:
+            taken.entries.append((checked.entry, ledger.epoch, one.seq))
+            if isinstance(checked.entry, SessionSubmitted):
+                session.submit_entry = SubmitEntry(
+                    epoch=ledger.epoch,
+                    seq=one.seq,
+                    segment_id=ledger.segment_id,
+                    reason=checked.entry.reason,
+                    receipt=receipt_of(one.frame),
+                )
+        return None
+
+    def _flag_late(
+        self,
+        session: LiveSession,
+        ledger: SegmentLedger,
+        one: UncheckedFrame,
+        taken: _Taken,
+    ) -> bool:
+        entry = session.submit_entry
+        if entry and (ledger.epoch, one.seq) > (entry.epoch, entry.seq):
+            taken.flags.append((one.segment_id, one.seq, AFTER_END))
+            taken.refusals.append(
+                Refused(
+                    code=AFTER_END,
+                    message="交卷之后的作答不计入",
+                    segment_id=one.segment_id,
+                    seq=one.seq,
+                )
+            )
+            return True
+        is_new = one.seq >= ledger.frames  # not a frame that was loaded at the start
+        if session.state is SessionState.CLOSED and is_new:
+            taken.flags.append((one.segment_id, one.seq, LATE))
+        return False
+
+    def _queue(self, session: LiveSession, ledger: SegmentLedger, taken: _Taken) -> None:
+        if not taken.rows:
+            if ledger.durable == ledger.frames:
+                session.send(_saved(ledger))  # all held: a repeated Save is answered again
+            return
+        frames, head = ledger.frames, ledger.head
+
+        def on_durable() -> None:
+            ledger.committed(frames, head)
+            _note_entries(session, taken)
+            for refusal in taken.refusals:
+                session.send(refusal)
+                self._hooks.alarm(session, refusal.code, refusal.message)
+            session.send(_saved(ledger))
+            if session.submit_entry and not session.receipt:
+                self._hooks.close_submitted(session)
+
+        self._state.known_flags.update(taken.flags)
+        self._writer.put(Batch(frames=taken.rows, flags=taken.flags, on_durable=on_durable))
+
+    def _answer_submit(self, session: LiveSession, receipt: str) -> None:
+        if receipt == session.receipt:
+            session.send(Submitted(receipt=session.receipt))
+            return
+        error = IntegrityError(SUBMIT_RECEIPT, "回执不一致")
+        session.send(_refused(error, None, None))
+        self._hooks.alarm(session, error.code, error.message)
+
+
+def _note_entries(session: LiveSession, taken: _Taken) -> None:
+    for entry, epoch, seq in taken.entries:
+        session.tally.note(entry, epoch=epoch, seq=seq)
+
+
+def _saved(ledger: SegmentLedger) -> Saved:
+    return Saved(segment_id=ledger.segment_id, frames=ledger.durable, head=ledger.durable_head)
+
+
+def _refused(error: ExamError, segment_id: SegmentId | None, seq: int | None) -> Refused:
+    return Refused(code=error.code, message=error.message, segment_id=segment_id, seq=seq)

@@ -1,0 +1,193 @@
+"""What the running room keeps in memory: seats, sessions, connections. Event loop only.
+
+The database is the truth; this is its present reflection, changed only after a commit, plus what
+lives no longer than the process: connections, the opened paper, unsynced counts.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from exam_core.formats.journal import derive_journal_key
+from exam_core.formats.journal_entries import SubmitReason
+from exam_core.model.identifiers import (
+    AdmissionNumber,
+    FormNumber,
+    SeatId,
+    SegmentId,
+    SessionId,
+    SittingId,
+)
+from exam_core.model.states import SessionState
+from exam_core.protocol.messages import ServerMessage, encode_message
+from exam_server.room.saving.checking import AnswerTally, SegmentChecker, SessionFacts
+from exam_server.room.saving.ledger import SegmentLedger
+from exam_server.room.services.opening import OpenedPaper
+from exam_server.room.timing import SittingClock
+from exam_server.store.room import ABSENT
+
+_OUTGOING_MAX = 4_000  # messages a kiosk does not read; then it is taken for dead
+
+
+class Connection:
+    """The sending side of one kiosk's WebSocket; sending never waits."""
+
+    def __init__(self, seat_id: SeatId) -> None:
+        self.seat_id = seat_id
+        self.has_begun = False
+        self._outgoing: asyncio.Queue[bytes | int] = asyncio.Queue()
+        self._is_open = True
+
+    def send(self, message: ServerMessage) -> None:
+        """Queue a message; a kiosk that reads nothing is dropped."""
+        if not self._is_open:
+            return
+        if self._outgoing.qsize() >= _OUTGOING_MAX:
+            self.close(1008)
+        else:
+            self._outgoing.put_nowait(encode_message(message))
+
+    def close(self, code: int) -> None:
+        """Close the WebSocket after what is queued."""
+        if self._is_open:
+            self._is_open = False
+            self._outgoing.put_nowait(code)
+
+    async def next_outgoing(self) -> bytes | int:
+        """The next message, or the code to close with."""
+        return await self._outgoing.get()
+
+
+@dataclass(slots=True, kw_only=True)
+class LiveSeat:
+    """A seat of the roster with its candidate."""
+
+    seat_id: SeatId
+    admission_number: AdmissionNumber
+    name: str
+    unit: str
+    team: str
+    form_number: FormNumber
+    is_present: bool
+    is_enrolled: bool
+    failed_tries: int
+    is_locked: bool
+    session: "LiveSession | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitEntry:
+    """A submit entry with its place; whatever is placed after it does not count."""
+
+    epoch: int
+    seq: int
+    segment_id: SegmentId
+    reason: SubmitReason
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncheckedFrame:
+    """A frame that came while the paper was shut; `head` is the chain's head before it."""
+
+    segment_id: SegmentId
+    seq: int
+    frame: bytes
+    head: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class LiveSession:
+    """One candidate's attempt."""
+
+    session_id: SessionId
+    admission_number: AdmissionNumber
+    seat_id: SeatId
+    form_number: FormNumber
+    state: SessionState = SessionState.INITIAL
+    stage: str = ""
+    token_sha256: str = ""
+    extra_ms: int = 0
+    close_reason: str = ""
+    receipt: str = ""
+    ledgers: dict[SegmentId, SegmentLedger] = field(default_factory=dict)
+    checkers: dict[SegmentId, SegmentChecker] = field(default_factory=dict)
+    unchecked: list[UncheckedFrame] = field(default_factory=list)
+    tally: AnswerTally = field(default_factory=AnswerTally)
+    submit_entry: SubmitEntry | None = None
+    wanted_receipt: str = ""
+    connection: Connection | None = None
+    unsynced: int = 0
+    end_sent_at_ms: int | None = None
+    end_reason: SubmitReason = SubmitReason.TIME_UP
+
+    @property
+    def lacks_submit(self) -> bool:
+        """Whether it began and its submit entry has not come."""
+        has_begun = self.state is not SessionState.INITIAL and self.close_reason != ABSENT
+        return has_begun and not self.receipt
+
+    def send(self, message: ServerMessage) -> None:
+        """Send to the kiosk, if it is connected."""
+        if self.connection:
+            self.connection.send(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveAlarm:
+    """Something that a person must look at."""
+
+    alarm_id: int
+    seat_id: SeatId
+    code: str
+    message: str
+
+
+@dataclass(slots=True, kw_only=True)
+class RoomState:
+    """The room as it is now."""
+
+    sitting_id: SittingId
+    title: str
+    room_code: str
+    package_sha256: str
+    clock: SittingClock
+    seats: dict[SeatId, LiveSeat]
+    sessions: dict[SessionId, LiveSession]
+    fingerprints: dict[str, SeatId]
+    alarms: list[LiveAlarm]
+    known_flags: set[tuple[str, int, str]]
+    opened: OpenedPaper | None = None
+    storage_problem: str = ""
+
+    def active(self) -> frozenset[AdmissionNumber]:
+        """Candidates whose kiosk is connected."""
+        return frozenset(
+            session.admission_number for session in self.sessions.values() if session.connection
+        )
+
+    def facts_of(self, session: LiveSession) -> SessionFacts | None:
+        """What the session's entries must agree with; None while the paper is shut."""
+        opened = self.opened
+        if opened is None:
+            return None
+        return SessionFacts(
+            session_id=session.session_id,
+            manifest_sha256=opened.manifest_sha256,
+            form_number=session.form_number,
+            shape=opened.shapes[session.form_number],
+            journal_key=derive_journal_key(opened.journal_secret, session.session_id),
+        )
+
+    def checker_of(self, session: LiveSession, segment_id: SegmentId) -> SegmentChecker | None:
+        """The checker of a segment; None while the paper is shut."""
+        checker = session.checkers.get(segment_id)
+        if checker is None:
+            facts = self.facts_of(session)
+            if facts is None:
+                return None
+            checker = session.checkers[segment_id] = SegmentChecker(facts, segment_id)
+        return checker
+
+    def parts_of(self, form_number: FormNumber) -> int:
+        """How many parts a form has; 0 while the paper is shut."""
+        return len(self.opened.shapes[form_number].parts) if self.opened else 0

@@ -1,0 +1,115 @@
+"""Reads the room's present state from the database, at the start of the server."""
+
+from exam_core.errors import StateError
+from exam_core.model.identifiers import (
+    AdmissionNumber,
+    FormNumber,
+    SeatId,
+    SegmentId,
+    SessionId,
+    SittingId,
+)
+from exam_core.model.states import SITTING_STATE, SessionState, SittingState
+from exam_server import limits
+from exam_server.clock import Clock
+from exam_server.room.live import LiveAlarm, LiveSeat, LiveSession, RoomState, UncheckedFrame
+from exam_server.room.saving.ledger import SegmentLedger
+from exam_server.room.timing import SittingClock
+from exam_server.store import room as tables
+from exam_server.store.engine import Db, Store
+
+
+def load_room(store: Store, clock: Clock) -> RoomState:
+    """The room as the database has it; the clock goes on from the last value written.
+
+    Raises:
+        StateError: `sitting.state`, when package or roster were not imported.
+    """
+    with store.transaction() as db:
+        sitting = tables.find_sitting(db)
+        if sitting is None or not tables.list_candidates(db):
+            raise StateError(SITTING_STATE, "请先导入试卷包和名单，再启动考场服务")
+        now = clock.monotonic_ms()
+        state = RoomState(
+            sitting_id=SittingId(sitting.sitting_id),
+            title=sitting.title,
+            room_code=sitting.room_code,
+            package_sha256=sitting.package_sha256,
+            clock=SittingClock(
+                state=SittingState(sitting.state),
+                duration_ms=sitting.duration_ms,
+                elapsed_ms=sitting.elapsed_ms,
+                as_of_ms=now,
+            ),
+            seats=_load_seats(db),
+            sessions=_load_sessions(db),
+            fingerprints={row.fingerprint: SeatId(row.seat_id) for row in tables.list_kiosks(db)},
+            alarms=[
+                LiveAlarm(
+                    alarm_id=row.alarm_id,
+                    seat_id=SeatId(row.seat_id),
+                    code=row.code,
+                    message=row.message,
+                )
+                for row in reversed(tables.list_alarms(db, limits.alarms_shown_max))
+            ],
+            known_flags=tables.read_flags(db),
+        )
+        for segment, frames in tables.stream_segments(db):
+            _load_segment(state, segment, frames)
+    for session in state.sessions.values():
+        state.seats[session.seat_id].session = session
+        is_open = session.state is SessionState.INTERACTING
+        if is_open and state.clock.state is SittingState.ENDED:
+            session.end_sent_at_ms = now  # stopped within the grace: it begins anew
+    return state
+
+
+def _load_seats(db: Db) -> dict[SeatId, LiveSeat]:
+    marks = {row.seat_id: row for row in tables.list_seats(db)}
+    enrolled = {row.seat_id for row in tables.list_kiosks(db)}
+    return {
+        SeatId(row.seat_id): LiveSeat(
+            seat_id=SeatId(row.seat_id),
+            admission_number=AdmissionNumber(row.admission_number),
+            name=row.name,
+            unit=row.unit,
+            team=row.team,
+            form_number=FormNumber(row.form_number),
+            is_present=row.is_present,
+            is_enrolled=row.seat_id in enrolled,
+            failed_tries=marks[row.seat_id].failed_tries,
+            is_locked=marks[row.seat_id].is_locked,
+        )
+        for row in tables.list_candidates(db)
+    }
+
+
+def _load_sessions(db: Db) -> dict[SessionId, LiveSession]:
+    return {
+        SessionId(row.session_id): LiveSession(
+            session_id=SessionId(row.session_id),
+            admission_number=AdmissionNumber(row.admission_number),
+            seat_id=SeatId(row.seat_id),
+            form_number=FormNumber(row.form_number),
+            state=SessionState(row.state),
+            stage=row.stage,
+            token_sha256=row.token_sha256,
+            extra_ms=row.extra_ms,
+            close_reason=row.close_reason,
+            receipt=row.receipt,
+        )
+        for row in tables.list_sessions(db)
+    }
+
+
+def _load_segment(state: RoomState, row: tables.SegmentRow, frames: list[bytes]) -> None:
+    session = state.sessions[SessionId(row.session_id)]
+    segment_id = SegmentId(row.segment_id)
+    ledger = session.ledgers[segment_id] = SegmentLedger(segment_id, row.epoch)
+    for frame in frames:
+        session.unchecked.append(
+            UncheckedFrame(segment_id=segment_id, seq=ledger.frames, frame=frame, head=ledger.head)
+        )
+        ledger.take(frame)
+    ledger.committed(ledger.frames, ledger.head)

@@ -1,0 +1,83 @@
+"""What the server holds of one segment, and what a Save may add to it. Pure.
+
+The ledger runs ahead of the disk: `frames` counts what was taken, `durable` what was committed.
+Only durable frames are acknowledged.
+"""
+
+import hashlib
+
+from exam_core import limits
+from exam_core.errors import IntegrityError, StateError, declare
+from exam_core.formats.journal import first_head, frame_sequence, next_head
+from exam_core.model.identifiers import SegmentId
+
+JOURNAL_GAP = declare("journal.gap", "作答记录中间有缺；考生机会自动补传，无需操作。")
+JOURNAL_CONFLICT = declare(
+    "journal.conflict", "同一位置收到两份不同的作答记录；保留机位现状，请技术人员核查。"
+)
+
+_DIGEST_BYTES = 32
+
+
+class SegmentLedger:
+    """The frames of one segment, by digest.
+
+    Attributes:
+        frames: How many frames were taken, from 0 without gaps.
+        head: The chain's head after them.
+        durable: How many of them are on disk.
+        durable_head: The head after those.
+    """
+
+    def __init__(self, segment_id: SegmentId, epoch: int) -> None:
+        self.segment_id = segment_id
+        self.epoch = epoch
+        self.frames = 0
+        self.head = first_head(segment_id)
+        self.durable = 0
+        self.durable_head = self.head
+        self._digests = bytearray()
+
+    def new_frames(self, first_seq: int, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """The frames of a Save that are not held yet; takes nothing.
+
+        Raises:
+            InputError: `journal.frame`, when one is no whole frame.
+            StateError: `journal.gap`, when one between is missing or the segment is too long.
+            IntegrityError: `journal.conflict`, when other bytes are held at a place.
+        """
+        if first_seq < 0 or first_seq > self.frames:
+            raise StateError(
+                JOURNAL_GAP, f"应从第 {self.frames} 条续传", seq=first_seq, expected=self.frames
+            )
+        if first_seq + len(frames) > limits.journal_frames_max:
+            raise StateError(JOURNAL_GAP, "作答记录条数超出上限", seq=first_seq)
+        for seq, frame in enumerate(frames, first_seq):
+            if frame_sequence(frame) != seq:
+                raise StateError(JOURNAL_GAP, f"第 {seq} 条的序号不连续", seq=seq)
+            if seq < self.frames and self._digest_at(seq) != hashlib.sha256(frame).digest():
+                raise IntegrityError(JOURNAL_CONFLICT, f"第 {seq} 条与已存的不同", seq=seq)
+        return frames[max(0, self.frames - first_seq) :]
+
+    def take(self, frame: bytes) -> int:
+        """Append one frame; returns its sequence number."""
+        seq = self.frames
+        self._digests += hashlib.sha256(frame).digest()
+        self.head = next_head(self.head, frame)
+        self.frames += 1
+        return seq
+
+    def committed(self, frames: int, head: bytes) -> None:
+        """All frames below `frames` are on disk, and `head` covers them."""
+        if frames > self.durable:
+            self.durable = frames
+            self.durable_head = head
+
+    def forget_uncommitted(self) -> None:
+        """Go back to what is on disk, after a commit failed."""
+        self.frames = self.durable
+        self.head = self.durable_head
+        del self._digests[self.durable * _DIGEST_BYTES :]
+
+    def _digest_at(self, seq: int) -> bytes:
+        return bytes(self._digests[seq * _DIGEST_BYTES : (seq + 1) * _DIGEST_BYTES])

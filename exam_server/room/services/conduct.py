@@ -1,0 +1,298 @@
+"""What proctors do to the sitting and its sessions, and what the program does when time is up.
+
+Each function is one transaction; the state tables of `exam_core.model.states` decide.
+"""
+
+from collections.abc import Iterable
+
+from exam_core import limits as core_limits
+from exam_core.errors import InputError, StateError, declare
+from exam_core.formats.journal_entries import SubmitReason
+from exam_core.model.identifiers import AdmissionNumber, SeatId, SegmentId, SessionId
+from exam_core.model.states import (
+    SITTING_STATE,
+    SessionEvent,
+    SessionState,
+    SittingEvent,
+    SittingState,
+    next_session_state,
+    next_sitting_state,
+)
+from exam_server import limits
+from exam_server.accounts.audit import SYSTEM, AuditTrail
+from exam_server.accounts.people import Person
+from exam_server.clock import Clock
+from exam_server.room.services.enrolment import SEAT_UNKNOWN
+from exam_server.store import room as tables
+from exam_server.store.engine import Db, Store
+
+PRESENCE_EARLY = declare("presence.no_session", "考生登录后才能确认到场。")
+EXTRA_TIME = declare("extra_time.range", "补时请填 1 到 120 分钟，并写明理由。")
+SEGMENTS_MANY = declare("journal.segments", "该机位重启次数过多；请技术人员检查后换机。")
+
+EVENT_OF_REASON = {
+    SubmitReason.CANDIDATE: SessionEvent.SUBMIT,
+    SubmitReason.TIME_UP: SessionEvent.TIME_UP,
+    SubmitReason.PROCTOR: SessionEvent.END,
+}
+"""What a submit entry's reason does to the session."""
+
+
+def change_sitting(
+    store: Store,
+    trail: AuditTrail,
+    event: SittingEvent,
+    *,
+    person: Person | None,
+    elapsed_ms: int,
+) -> SittingState:
+    """Take the sitting one step on; `person` is None when time is up for everybody.
+
+    Sessions that never began are closed by the end.
+
+    Raises:
+        StateError: `sitting.state`.
+    """
+    with store.transaction() as db:
+        row = tables.find_sitting(db)
+        if row is None:
+            raise StateError(SITTING_STATE, "还没有导入试卷包")
+        row.state = str(next_sitting_state(SittingState(row.state), event))
+        row.elapsed_ms = elapsed_ms
+        if event is SittingEvent.END:
+            for session in tables.list_sessions(db):
+                if session.state == SessionState.INITIAL:
+                    session.state = str(next_session_state(SessionState.INITIAL, SessionEvent.END))
+                    session.close_reason = tables.ABSENT
+        trail.record(
+            f"sitting_{event}",
+            actors=(person.name if person else SYSTEM,),
+            subject=row.sitting_id,
+            elapsed_ms=elapsed_ms,
+        )
+        return SittingState(row.state)
+
+
+def mark_present(
+    store: Store, trail: AuditTrail, person: Person, *, seat_id: SeatId | None
+) -> list[AdmissionNumber]:
+    """Confirm that the person at the seat is the candidate; None means everyone logged in.
+
+    Returns:
+        Who was newly confirmed.
+
+    Raises:
+        InputError: `seat.unknown`.
+        StateError: `presence.no_session`.
+    """
+    with store.transaction() as db:
+        if seat_id is None:
+            confirmed = tables.mark_all_present(db)
+        else:
+            candidate = tables.find_candidate_at(db, seat_id)
+            if candidate is None:
+                raise InputError(SEAT_UNKNOWN, f"没有座位 {seat_id[:20]}")
+            if tables.find_session_of(db, candidate.admission_number) is None:
+                raise StateError(PRESENCE_EARLY, f"座位 {seat_id} 的考生尚未登录")
+            confirmed = [] if candidate.is_present else [candidate.admission_number]
+            candidate.is_present = True
+        if confirmed:
+            trail.record(
+                "presence_confirmed",
+                actors=(person.name,),
+                subject=seat_id or "全部",
+                candidates=" ".join(sorted(confirmed)),
+            )
+    return [AdmissionNumber(number) for number in confirmed]
+
+
+def unlock_seat(store: Store, trail: AuditTrail, person: Person, seat_id: SeatId) -> None:
+    """Let a seat try again after five failed log-ins.
+
+    Raises:
+        InputError: `seat.unknown`.
+    """
+    with store.transaction() as db:
+        seat = db.get(tables.SeatRow, seat_id)
+        if seat is None:
+            raise InputError(SEAT_UNKNOWN, f"没有座位 {seat_id[:20]}")
+        seat.failed_tries = 0
+        seat.is_locked = False
+        trail.record("seat_unlocked", actors=(person.name,), subject=seat_id)
+
+
+def grant_extra_time(
+    store: Store,
+    trail: AuditTrail,
+    person: Person,
+    *,
+    session_id: SessionId,
+    extra_ms: int,
+    reason: str,
+) -> int:
+    """Give one session more time; returns all it was ever given.
+
+    Raises:
+        InputError: `extra_time.range`.
+        StateError: `session.state`, when it is closed.
+    """
+    if not 0 < extra_ms <= limits.extra_time_ms_max or not reason:
+        raise InputError(EXTRA_TIME, "补时长度不对或没有写理由")
+    with store.transaction() as db:
+        session = _session(db, session_id)
+        if session.state == SessionState.CLOSED:
+            raise StateError("session.state", "该考生的考试已经结束，不能补时")
+        session.extra_ms += extra_ms
+        trail.record(
+            "extra_time_granted",
+            actors=(person.name,),
+            subject=session.seat_id,
+            session_id=session_id,
+            extra_ms=extra_ms,
+            reason=reason,
+        )
+        return session.extra_ms
+
+
+def set_stage(store: Store, session_id: SessionId, stage: str) -> None:
+    """Note how far the candidate came before the paper."""
+    with store.transaction() as db:
+        _session(db, session_id).stage = stage
+
+
+def begin_sessions(
+    store: Store, trail: AuditTrail, session_ids: Iterable[SessionId], *, at_ms: int
+) -> None:
+    """The sessions may see their forms from now on.
+
+    Raises:
+        StateError: `session.state`.
+    """
+    with store.transaction() as db:
+        begun = []
+        for session_id in session_ids:
+            session = _session(db, session_id)
+            session.state = str(next_session_state(SessionState(session.state), SessionEvent.BEGIN))
+            session.begun_at_ms = at_ms
+            begun.append(session.admission_number)
+        trail.record("sessions_begun", candidates=" ".join(sorted(begun)), at_ms=at_ms)
+
+
+def close_session(  # every field of the closing, each by name
+    store: Store,
+    trail: AuditTrail,
+    session_id: SessionId,
+    *,
+    reason: SubmitReason,
+    receipt: str,
+    at_ms: int,
+) -> None:
+    """End a session; with a receipt when its submit entry is durable.
+
+    A session that the server closed without one still takes the receipt when it comes.
+
+    Raises:
+        StateError: `session.state`, when it never began or was submitted before.
+    """
+    with store.transaction() as db:
+        session = _session(db, session_id)
+        is_late = session.state == SessionState.CLOSED and not session.receipt and bool(receipt)
+        if not is_late:
+            session.state = str(
+                next_session_state(SessionState(session.state), EVENT_OF_REASON[reason])
+            )
+            session.closed_at_ms = at_ms
+        session.close_reason = str(reason)
+        session.receipt = receipt
+        trail.record(
+            "session_submitted" if receipt else "session_ended",
+            subject=session.seat_id,
+            session_id=session_id,
+            reason=reason,
+            receipt=receipt,
+            is_late=is_late,
+        )
+
+
+def register_segment(
+    store: Store, *, session_id: SessionId, segment_id: SegmentId, seat_id: SeatId
+) -> int:
+    """The epoch of a segment: its own if it was attached before, else above all others.
+
+    Raises:
+        InputError: `journal.segments`; also when the segment belongs to another session.
+    """
+    with store.transaction() as db:
+        known = db.get(tables.SegmentRow, segment_id)
+        if known:
+            if known.session_id != session_id:
+                raise InputError(SEGMENTS_MANY, "作答记录段属于另一场次会话")
+            return known.epoch
+        epochs = tables.list_epochs(db, session_id)
+        if len(epochs) >= core_limits.session_segments_max:
+            raise InputError(SEGMENTS_MANY, "作答记录段过多")
+        epoch = max(epochs, default=0) + 1
+        db.add(
+            tables.SegmentRow(
+                segment_id=segment_id, session_id=session_id, epoch=epoch, seat_id=seat_id
+            )
+        )
+        return epoch
+
+
+def persist_elapsed(store: Store, elapsed_ms: int) -> None:
+    """Write the room's working time down, for a restart to go on from."""
+    with store.transaction() as db:
+        row = tables.find_sitting(db)
+        if row:
+            row.elapsed_ms = elapsed_ms
+
+
+def raise_alarm(
+    store: Store, trail: AuditTrail, clock: Clock, *, seat_id: SeatId, code: str, message: str
+) -> int:
+    """Put something before the proctor; returns the alarm's number."""
+    with store.transaction() as db:
+        row = tables.AlarmRow(
+            seat_id=seat_id,
+            code=code,
+            message=message,
+            raised_utc_ms=clock.utc_ms(),
+            is_settled=False,
+        )
+        db.add(row)
+        db.flush()
+        trail.record("alarm_raised", subject=seat_id, code=code)
+        return row.alarm_id
+
+
+def settle_alarm(store: Store, trail: AuditTrail, person: Person, alarm_id: int) -> None:
+    """The person has looked at it."""
+    with store.transaction() as db:
+        row = db.get(tables.AlarmRow, alarm_id)
+        if row and not row.is_settled:
+            row.is_settled = True
+            trail.record("alarm_settled", actors=(person.name,), subject=row.seat_id, code=row.code)
+
+
+def keep_refused_frame(
+    store: Store, clock: Clock, *, segment_id: SegmentId, seq: int, frame: bytes, code: str
+) -> None:
+    """Keep a frame that could not take its place, as evidence."""
+    with store.transaction() as db:
+        db.add(
+            tables.RefusedFrameRow(
+                segment_id=segment_id,
+                seq=seq,
+                frame=frame,
+                code=code,
+                received_utc_ms=clock.utc_ms(),
+            )
+        )
+
+
+def _session(db: Db, session_id: SessionId) -> tables.SessionRow:
+    session = db.get(tables.SessionRow, session_id)
+    if session is None:
+        raise StateError("session.state", "没有这个会话")
+    return session

@@ -1,0 +1,41 @@
+"""Which candidate writes which form number: a draw that anyone can repeat from its seed.
+
+Candidates in the order of their admission numbers take the first places of a shuffle of all form
+numbers; the forms that remain are spares. Pure.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+from exam_core.model.identifiers import AdmissionNumber, FormNumber
+
+_LABEL = b"gongyuan/form-draw/v1"
+_SPAN = 2**64
+
+
+def draw_forms(
+    seed: bytes, admission_numbers: Iterable[AdmissionNumber], forms: int
+) -> dict[AdmissionNumber, FormNumber]:
+    """The form number of every candidate.
+
+    The shuffle is Fisher and Yates from the front; the n-th random number is the first 8 bytes
+    (big-endian) of SHA-256(label ‖ seed ‖ n as 8 bytes), and numbers at or above the largest
+    multiple of the range are skipped, so no form is favoured.
+    Source: D. E. Knuth, TAOCP vol. 2, 3.4.2, algorithm P, with rejection sampling.
+    """
+    in_order = sorted(admission_numbers)
+    if len(in_order) > forms:
+        raise ValueError("more candidates than forms")
+    numbers = list(range(1, forms + 1))
+    counter = 0
+    for place in range(len(in_order)):
+        choices = forms - place
+        while True:
+            block = hashlib.sha256(_LABEL + seed + counter.to_bytes(8, "big")).digest()
+            counter += 1
+            value = int.from_bytes(block[:8], "big")
+            if value < _SPAN - _SPAN % choices:
+                break
+        other = place + value % choices
+        numbers[place], numbers[other] = numbers[other], numbers[place]
+    return {number: FormNumber(form) for number, form in zip(in_order, numbers, strict=False)}

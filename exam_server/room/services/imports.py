@@ -1,0 +1,191 @@
+"""Takes the delivered package and the roster in; each import happens whole or not at all.
+
+Files are written under the package's digest first; the commit that names the digest makes them
+the sitting's package. What an import that failed wrote is removed.
+"""
+
+import hashlib
+import secrets
+
+from exam_core import limits as core_limits
+from exam_core.errors import InputError, StateError, declare
+from exam_core.formats.opening_bundle import OPENING_MALFORMED
+from exam_core.formats.paper_package import Manifest, verify_package
+from exam_core.model.identifiers import AdmissionNumber, FormNumber
+from exam_core.model.states import SITTING_STATE, SittingState
+from exam_server.accounts.audit import AuditTrail
+from exam_server.folder import write_atomically
+from exam_server.room.folder import RoomFolder
+from exam_server.room.services.form_draw import draw_forms
+from exam_server.room.services.roster_file import read_roster
+from exam_server.room.services.set_up import draw_digits
+from exam_server.store import room as tables
+from exam_server.store.engine import Store
+
+PACKAGE_SEQUENCE = declare("package.sequence", "已有更新的试卷包；请使用总部最近一次下发的试卷包。")
+PACKAGE_SITTING = declare("package.sitting", "试卷包属于另一场次；一个数据文件夹只办一场考试。")
+PACKAGE_FORMS = declare("package.forms", "试卷包的卷数少于名单人数；请总部补做试卷或核对名单。")
+ROSTER_EARLY = declare("roster.no_package", "请先导入试卷包，再导入名单。")
+ROSTER_SEED = declare("roster.seed", "种子应为 64 位十六进制数字；不填则由系统抽取。")
+
+_AGE_MAGIC = b"age-encryption.org/v1\n"
+_SEED_BYTES = 32
+
+
+def import_package(
+    store: Store, room: RoomFolder, trail: AuditTrail, *, package: bytes, opening: bytes
+) -> Manifest:
+    """Verify and keep a package with its opening bundle.
+
+    Importing the same package again changes nothing; a higher sequence replaces it before the
+    paper is opened.
+
+    Raises:
+        InputError: `package.*`, `signature.*`, `opening.malformed`.
+        IntegrityError: `package.altered`, `signature.*`.
+        StateError: `package.sequence`, `package.sitting`, `package.forms`, `sitting.state`.
+        StorageError: `storage.full`, `storage.failed`; the former package stays.
+    """
+    verified = verify_package(package, room.root())
+    if not opening.startswith(_AGE_MAGIC):
+        raise InputError(OPENING_MALFORMED, "启封包不是 age 文件")
+    manifest = verified.manifest
+    digest = hashlib.sha256(package).hexdigest()
+    files = {room.package_file(digest): package, room.opening_file(digest): opening}
+    new_files = [file for file in files if not file.exists()]
+    try:
+        with store.transaction() as db:
+            row = tables.find_sitting(db)
+            if row:
+                _refuse_replacement(row, manifest, digest, len(tables.list_candidates(db)))
+            for file, data in files.items():
+                write_atomically(file, data)
+            former = row.package_sha256 if row else digest
+            if row is None:
+                row = _new_sitting(manifest)
+                db.add(row)
+            row.paper_id = manifest.paper_id
+            row.title = manifest.title
+            row.sequence = manifest.sequence
+            row.duration_ms = manifest.duration_ms
+            row.scoring_note = manifest.scoring_note
+            row.manifest_sha256 = verified.manifest_sha256
+            row.package_sha256 = digest
+            row.forms = len(manifest.members)
+            trail.record(
+                "package_imported",
+                subject=manifest.sitting_id,
+                sequence=manifest.sequence,
+                forms=len(manifest.members),
+                package_sha256=digest,
+            )
+    except BaseException:
+        for file in new_files:
+            file.unlink(missing_ok=True)
+        raise
+    if former != digest:
+        room.package_file(former).unlink(missing_ok=True)
+        room.opening_file(former).unlink(missing_ok=True)
+    return manifest
+
+
+def import_roster(store: Store, trail: AuditTrail, *, roster: bytes, seed_hex: str) -> str:
+    """Read the roster, seat everybody and draw the forms; replaces an earlier roster.
+
+    Returns:
+        The seed of the draw in hex: the one given, or one from the system's randomness.
+
+    Raises:
+        InputError: `roster.file`, `roster.row`, `roster.seed`.
+        StateError: `roster.no_package`, `package.forms`, `sitting.state`.
+    """
+    candidates = read_roster(roster)
+    seed = _parse_seed(seed_hex) if seed_hex else secrets.token_bytes(_SEED_BYTES)
+    with store.transaction() as db:
+        sitting = tables.find_sitting(db)
+        if sitting is None:
+            raise StateError(ROSTER_EARLY, "还没有导入试卷包")
+        if sitting.state != SittingState.PREPARED or tables.list_sessions(db):
+            raise StateError(SITTING_STATE, "试卷已启封或已有考生登录，不能更换名单")
+        if len(candidates) > sitting.forms:
+            raise StateError(
+                PACKAGE_FORMS, f"名单有 {len(candidates)} 人，试卷包只有 {sitting.forms} 卷"
+            )
+        numbers = [candidate.admission_number for candidate in candidates]
+        forms = draw_forms(seed, numbers, sitting.forms)
+        tables.replace_roster(
+            db,
+            (
+                tables.CandidateRow(
+                    admission_number=candidate.admission_number,
+                    position=position,
+                    name=candidate.name,
+                    id_number=candidate.id_number,
+                    unit=candidate.unit,
+                    team=candidate.team,
+                    is_substitute=candidate.is_substitute,
+                    seat_id=candidate.seat_id,
+                    form_number=forms[candidate.admission_number],
+                    is_present=False,
+                )
+                for position, candidate in enumerate(candidates, 1)
+            ),
+        )
+        sitting.form_seed = seed.hex()
+        trail.record(
+            "roster_imported",
+            subject=sitting.sitting_id,
+            candidates=len(candidates),
+            form_seed=seed.hex(),
+            form_table_sha256=_table_digest(forms),
+        )
+    return seed.hex()
+
+
+def _refuse_replacement(
+    row: tables.SittingRow, manifest: Manifest, digest: str, candidates: int
+) -> None:
+    if row.sitting_id != manifest.sitting_id:
+        raise StateError(
+            PACKAGE_SITTING, f"本场次是 {row.sitting_id}，试卷包是 {manifest.sitting_id}"
+        )
+    if row.package_sha256 == digest:
+        return
+    if manifest.sequence <= row.sequence:
+        raise StateError(
+            PACKAGE_SEQUENCE,
+            f"试卷包序号 {manifest.sequence} 不高于已导入的 {row.sequence}",
+            sequence=manifest.sequence,
+        )
+    if row.state != SittingState.PREPARED:
+        raise StateError(SITTING_STATE, "试卷已启封，不能更换试卷包")
+    if candidates > len(manifest.members):
+        raise StateError(
+            PACKAGE_FORMS, f"名单有 {candidates} 人，试卷包只有 {len(manifest.members)} 卷"
+        )
+
+
+def _new_sitting(manifest: Manifest) -> tables.SittingRow:
+    return tables.SittingRow(
+        sitting_id=manifest.sitting_id,
+        state=str(SittingState.PREPARED),
+        elapsed_ms=0,
+        room_code=draw_digits(core_limits.room_code_digits),
+        form_seed="",
+        exports=0,
+    )
+
+
+def _parse_seed(text: str) -> bytes:
+    try:
+        seed = bytes.fromhex(text)
+    except ValueError as error:
+        raise InputError(ROSTER_SEED, "种子不是十六进制数字") from error
+    if len(seed) != _SEED_BYTES:
+        raise InputError(ROSTER_SEED, f"种子应为 {_SEED_BYTES} 字节")
+    return seed
+
+
+def _table_digest(forms: dict[AdmissionNumber, FormNumber]) -> str:
+    lines = "".join(f"{number} {forms[AdmissionNumber(number)]}\n" for number in sorted(forms))
+    return hashlib.sha256(lines.encode()).hexdigest()

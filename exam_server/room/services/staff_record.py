@@ -1,0 +1,40 @@
+"""What the staff page says about the stored sitting."""
+
+from dataclasses import dataclass
+
+from exam_core.errors import StateError
+from exam_core.model.states import SITTING_STATE
+from exam_server.store import room as tables
+from exam_server.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffRecord:
+    """Facts of the imports, and counts of what is stored."""
+
+    sequence: int
+    forms: int
+    form_seed: str
+    frames: int
+    flags: int
+    refused: int
+
+
+def read_record(store: Store) -> StaffRecord:
+    """The facts now.
+
+    Raises:
+        StateError: `sitting.state`, when nothing was imported.
+    """
+    with store.transaction() as db:
+        sitting = tables.find_sitting(db)
+        if sitting is None:
+            raise StateError(SITTING_STATE, "还没有导入试卷包")
+        return StaffRecord(
+            sequence=sitting.sequence,
+            forms=sitting.forms,
+            form_seed=sitting.form_seed,
+            frames=tables.count_frames(db),
+            flags=len(tables.read_flags(db)),
+            refused=tables.count_refused(db),
+        )

@@ -1,0 +1,104 @@
+"""What the pages show of the running room: plain values, made anew for every look."""
+
+from exam_core.model.states import SessionState, SittingState
+from exam_server.room.live import LiveSeat, LiveSession, RoomState
+
+SITTING_TITLES = {
+    SittingState.PREPARED: "待启封",
+    SittingState.OPENED: "已启封，待开考",
+    SittingState.RUNNING: "考试进行中",
+    SittingState.HELD: "暂停",
+    SittingState.ENDED: "已结束",
+    SittingState.CLOSED: "已归档",
+}
+
+_STAGES = {"": "待核对身份", "confirmed": "已核对身份", "rules_read": "已读须知"}
+_CLOSED = {
+    "candidate": ("good", "已交卷"),
+    "time_up": ("good", "到时收卷"),
+    "proctor": ("good", "监考收卷"),
+    "absent": ("idle", "未参加"),
+}
+
+View = dict[str, object]
+
+
+def room_view(state: RoomState, now_ms: int) -> View:
+    """The head of the proctor page."""
+    seats = list(state.seats.values())
+    sessions = [seat.session for seat in seats if seat.session]
+    return {
+        "state": str(state.clock.state),
+        "state_title": SITTING_TITLES[state.clock.state],
+        "time_left_s": -(-state.clock.left_at(now_ms) // 1000),
+        "is_opened": state.opened is not None,
+        "storage_problem": state.storage_problem,
+        "rostered": len(seats),
+        "enrolled": sum(seat.is_enrolled for seat in seats),
+        "logged_in": len(sessions),
+        "connected": sum(session.connection is not None for session in sessions),
+        "present": sum(seat.is_present for seat in seats),
+        "writing": sum(session.state is SessionState.INTERACTING for session in sessions),
+        "submitted": sum(bool(session.receipt) for session in sessions),
+        "alarms": [
+            {
+                "alarm_id": alarm.alarm_id,
+                "seat_id": alarm.seat_id,
+                "code": alarm.code,
+                "message": alarm.message,
+            }
+            for alarm in state.alarms
+        ],
+    }
+
+
+def seat_view(state: RoomState, seat: LiveSeat, now_ms: int) -> View:
+    """One seat of the map. `tone` chooses the colour, `status` says the same in words."""
+    session = seat.session
+    tone, status = _status(seat, state.clock.state)
+    return {
+        "seat_id": seat.seat_id,
+        "name": seat.name,
+        "admission_number": seat.admission_number,
+        "team": seat.team,
+        "tone": tone,
+        "status": status,
+        "is_connected": bool(session and session.connection),
+        "is_present": seat.is_present,
+        "is_locked": seat.is_locked,
+        "is_enrolled": seat.is_enrolled,
+        "has_session": session is not None,
+        "answered": session.tally.answered if session else 0,
+        "parts": state.parts_of(seat.form_number),
+        "unsynced": session.unsynced if session else 0,
+        "extra_min": session.extra_ms // 60_000 if session else 0,
+        "time_left_s": _left_s(state, session, now_ms),
+        "alarms": sum(alarm.seat_id == seat.seat_id for alarm in state.alarms),
+    }
+
+
+def _left_s(state: RoomState, session: LiveSession | None, now_ms: int) -> int | None:
+    if session is None or session.state is not SessionState.INTERACTING:
+        return None
+    return -(-state.clock.left_at(now_ms, session.extra_ms) // 1000)
+
+
+def _status(seat: LiveSeat, sitting: SittingState) -> tuple[str, str]:
+    session = seat.session
+    if seat.is_locked:
+        return "bad", "登录已锁定"
+    if session is None:
+        if sitting in {SittingState.ENDED, SittingState.CLOSED}:
+            return "idle", "缺考"
+        return ("idle", "未登录") if seat.is_enrolled else ("idle", "机位未登记")
+    if session.state is SessionState.CLOSED:
+        return _CLOSED.get(session.close_reason, ("good", "已结束"))
+    if session.connection is None:
+        return "bad", "断线"
+    if session.state is SessionState.INTERACTING:
+        if session.end_sent_at_ms is not None:
+            return "warn", "正在收卷"
+        return ("calm", "暂停") if sitting is SittingState.HELD else ("calm", "作答中")
+    if not seat.is_present:
+        return "warn", f"{_STAGES[session.stage]}，待到场"
+    return "ready", "到场，待开考"

@@ -1,0 +1,66 @@
+"""The two web applications of the room: one for kiosks, one for people."""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from exam_core.errors import ExamError, InputError
+from exam_core.protocol.http import encode_body, problem_of, status_of
+from exam_server.accounts.people import People
+from exam_server.accounts.roles import Role
+from exam_server.room.web.context import RoomContext
+from exam_server.room.web.kiosk_api import enrol_routes, kiosk_routes
+from exam_server.room.web.opening import opening_routes
+from exam_server.room.web.proctor import WATCHERS, proctor_routes
+from exam_server.room.web.staff import READERS, staff_routes
+from exam_server.web.application import PAGE_MISSING, MenuEntry, build_application
+
+_HERE = Path(__file__).parent
+
+
+def build_kiosk_application(room: RoomContext) -> Starlette:
+    """What a kiosk can ask for; refusals are JSON."""
+    application = Starlette(
+        routes=kiosk_routes(),
+        exception_handlers={ExamError: _refuse, HTTPException: _refuse_http},
+    )
+    application.state.room = room
+    return application
+
+
+def build_console_application(room: RoomContext, people: People) -> Starlette:
+    """The pages, and enrolment, which comes before a kiosk has a certificate."""
+    application = build_application(
+        title=f"贡院考场 · {room.centre.name}",
+        people=people,
+        menu=(
+            MenuEntry(path="/proctor", label="监考", roles=frozenset(WATCHERS)),
+            MenuEntry(path="/opening", label="启封", roles=frozenset({Role.IT, Role.CHIEF})),
+            MenuEntry(path="/staff", label="考务", roles=frozenset(READERS)),
+            MenuEntry(path="/staff/audit", label="审计日志", roles=frozenset(READERS)),
+        ),
+        routes=[*enrol_routes(), *proctor_routes(), *opening_routes(), *staff_routes()],
+        folder=_HERE,
+        on_sign_in=lambda name, is_let_in: room.trail.record(
+            "signed_in" if is_let_in else "sign_in_refused", actors=(name,)
+        ),
+    )
+    application.state.room = room
+    return application
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ExamError), "registered for ExamError only"  # noqa: S101  narrows
+    status = 403 if error.code == "kiosk.unknown" else status_of(error)
+    return Response(
+        encode_body(problem_of(error)), status_code=status, media_type="application/json"
+    )
+
+
+async def _refuse_http(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    problem = problem_of(InputError(PAGE_MISSING, "没有这个接口"))
+    return Response(encode_body(problem), status_code=status, media_type="application/json")

@@ -1,0 +1,59 @@
+"""What the room's handlers need, reached as `request.app.state.room`."""
+
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from exam_core.errors import StateError, declare
+from exam_core.formats.centre_descriptor import CentreDescriptor
+from exam_core.model.identifiers import SeatId
+from exam_server.accounts.audit import AuditTrail
+from exam_server.clock import Clock
+from exam_server.room.folder import RoomFolder
+from exam_server.room.hub import RoomHub
+from exam_server.room.services.enrolment import JoinCodes
+from exam_server.room.services.opening import OpeningDesk
+from exam_server.store.engine import Store
+from exam_server.tls import read_seat
+
+KIOSK_UNKNOWN = declare("kiosk.unknown", "该机位的证书未登记或已作废；请监考重新登记该机位。")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomContext:
+    """The parts of the running room."""
+
+    hub: RoomHub
+    store: Store
+    folder: RoomFolder
+    trail: AuditTrail
+    clock: Clock
+    codes: JoinCodes
+    desk: OpeningDesk
+    centre: CentreDescriptor
+    duration_ms: int
+
+
+def context_of(connection: HTTPConnection) -> RoomContext:
+    """The room of a request."""
+    room: RoomContext = connection.app.state.room
+    return room
+
+
+def seat_of(connection: HTTPConnection) -> SeatId:
+    """The seat in the client certificate, while that is on the allow-list.
+
+    Raises:
+        StateError: `kiosk.unknown`.
+    """
+    state = context_of(connection).hub.state
+    der = connection.scope.get("state", {}).get("peer_certificate")
+    seat = read_seat(der) if der else None
+    if (
+        seat is None
+        or seat.sitting_id != state.sitting_id
+        or state.fingerprints.get(seat.fingerprint) != seat.seat_id
+        or seat.seat_id not in state.seats
+    ):
+        raise StateError(KIOSK_UNKNOWN, "机位证书不在允许名单上")
+    return seat.seat_id

@@ -1,0 +1,126 @@
+"""The opening page: two people, two accounts, two browser sessions."""
+
+import asyncio
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute
+
+from exam_core.errors import ExamError, InputError
+from exam_core.formats.opening_bundle import OPENING_KEY
+from exam_server import limits
+from exam_server.accounts.roles import Role
+from exam_server.room.services import opening
+from exam_server.room.views import SITTING_TITLES
+from exam_server.room.web.context import context_of
+from exam_server.web.application import render
+from exam_server.web.permissions import (
+    GuardedRoute,
+    done_by,
+    form_text,
+    person_of,
+    readable_by,
+    wants_json,
+)
+
+
+def opening_routes() -> list[BaseRoute]:
+    """The routes of this module."""
+    return [
+        GuardedRoute("/opening", show_opening, permission=readable_by(Role.IT, Role.CHIEF)),
+        GuardedRoute("/opening/key", bring_key, permission=done_by(Role.IT), methods=["POST"]),
+        GuardedRoute("/opening/code", type_code, permission=done_by(Role.CHIEF), methods=["POST"]),
+    ]
+
+
+async def show_opening(request: Request) -> Response:
+    """The page with the part that fits the person's role; for scripts how far it went."""
+    room = context_of(request)
+    if wants_json(request):
+        is_opened = room.hub.state.opened is not None
+        return JSONResponse({"is_opened": is_opened, "brought_by": room.desk.brought_by()})
+    return _page(request, None)
+
+
+async def bring_key(request: Request) -> Response:
+    """Form: `key_file` (upload), `passphrase`. The first person's part; takes about a second.
+
+    Errors: 422 opening.key, 409 sitting.state.
+    """
+    room = context_of(request)
+    try:
+        form = await request.form()
+        upload = form.get("key_file")
+        if not isinstance(upload, UploadFile):
+            raise InputError(OPENING_KEY, "没有选择启封密钥文件")
+        await asyncio.to_thread(
+            opening.bring_key,
+            room.store,
+            room.folder,
+            room.trail,
+            room.desk,
+            person_of(request),
+            key_file=await upload.read(limits.opening_key_bytes_max),
+            passphrase=await form_text(request, "passphrase"),
+        )
+    except ExamError as error:
+        return _refused(request, error)
+    return _done(request)
+
+
+async def type_code(request: Request) -> Response:
+    """Form: `code`. The second person's part; takes some seconds.
+
+    Errors: 400 opening.code_shape, opening.code_group, 409 opening.no_key,
+    opening.same_person, sitting.state, 422 opening.code, opening.mismatch.
+    """
+    room = context_of(request)
+    try:
+        opened = await asyncio.to_thread(
+            opening.open_paper,
+            room.store,
+            room.folder,
+            room.trail,
+            room.desk,
+            person_of(request),
+            code=await form_text(request, "code"),
+        )
+    except ExamError as error:
+        return _refused(request, error)
+    await room.hub.steering.paper_opened(opened)
+    return _done(request)
+
+
+def _page(request: Request, error: ExamError | None) -> Response:
+    room = context_of(request)
+    state = room.hub.state
+    roles = person_of(request).roles
+    return render(
+        request,
+        "opening.html",
+        status=409 if error else 200,
+        error=error,
+        title=state.title,
+        state=str(state.clock.state),
+        state_title=SITTING_TITLES[state.clock.state],
+        is_opened=state.opened is not None,
+        brought_by=room.desk.brought_by(),
+        can_bring=Role.IT in roles,
+        can_type=Role.CHIEF in roles,
+    )
+
+
+def _refused(request: Request, error: ExamError) -> Response:
+    if wants_json(request):
+        raise error
+    return _page(request, error)
+
+
+def _done(request: Request) -> Response:
+    if wants_json(request):
+        state = context_of(request).hub.state
+        return JSONResponse(
+            {"ok": True, "state": str(state.clock.state), "is_opened": state.opened is not None}
+        )
+    return RedirectResponse("/opening", status_code=303)

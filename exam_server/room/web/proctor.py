@@ -1,0 +1,217 @@
+"""The proctor page: the seat map, live, and the buttons that conduct the sitting.
+
+Each POST answers a script with JSON and a person's form with the way back to the page.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute
+
+from exam_core.errors import InputError, declare
+from exam_core.model.identifiers import SeatId
+from exam_core.model.states import SittingEvent
+from exam_server import limits
+from exam_server.accounts.roles import Role
+from exam_server.room.services.conduct import EXTRA_TIME
+from exam_server.room.services.enrolment import SEAT_UNKNOWN
+from exam_server.room.views import View, room_view, seat_view
+from exam_server.room.web.context import RoomContext, context_of
+from exam_server.web.application import render
+from exam_server.web.permissions import (
+    GuardedRoute,
+    done_by,
+    form_text,
+    person_of,
+    readable_by,
+    wants_json,
+)
+
+CONFIRM = declare("page.confirm", "此操作不能撤销；请在确认框中再次确认。")
+
+WATCHERS = (Role.PROCTOR, Role.CHIEF, Role.STAFF, Role.IT)
+CONDUCTORS = (Role.PROCTOR, Role.CHIEF)
+ENROLLERS = (Role.PROCTOR, Role.CHIEF, Role.IT)
+
+
+def proctor_routes() -> list[BaseRoute]:
+    """The routes of this module."""
+    watch = readable_by(*WATCHERS)
+    conduct = done_by(*CONDUCTORS)
+    return [
+        GuardedRoute("/proctor", show_seats, permission=watch),
+        GuardedRoute("/proctor/state", send_state, permission=watch),
+        GuardedRoute("/proctor/events", send_events, permission=watch),
+        GuardedRoute("/proctor/present", mark_present, permission=conduct, methods=["POST"]),
+        GuardedRoute("/proctor/unlock", unlock_seat, permission=conduct, methods=["POST"]),
+        GuardedRoute("/proctor/start", start, permission=conduct, methods=["POST"]),
+        GuardedRoute("/proctor/hold", hold, permission=conduct, methods=["POST"]),
+        GuardedRoute("/proctor/resume", resume, permission=conduct, methods=["POST"]),
+        GuardedRoute("/proctor/end", end, permission=conduct, methods=["POST"]),
+        GuardedRoute("/proctor/extra-time", grant_time, permission=conduct, methods=["POST"]),
+        GuardedRoute("/proctor/alarms/settle", settle, permission=conduct, methods=["POST"]),
+        GuardedRoute(
+            "/proctor/join-codes", make_codes, permission=done_by(*ENROLLERS), methods=["POST"]
+        ),
+    ]
+
+
+async def show_seats(request: Request) -> Response:
+    """The page; scripts keep it up to date."""
+    room = context_of(request)
+    roles = person_of(request).roles
+    return render(
+        request,
+        "proctor.html",
+        room=_room(room),
+        seats=_seats(room),
+        room_code=room.hub.state.room_code,
+        title=room.hub.state.title,
+        can_conduct=bool(roles & {*CONDUCTORS}),
+        can_enrol=bool(roles & {*ENROLLERS}),
+    )
+
+
+async def send_state(request: Request) -> Response:
+    """GET /proctor/state: the whole room as JSON, for scripts."""
+    room = context_of(request)
+    return JSONResponse(
+        {"room": _room(room), "room_code": room.hub.state.room_code, "seats": _seats(room)}
+    )
+
+
+async def send_events(request: Request) -> Response:
+    """GET /proctor/events: server-sent events; first everything, then what changed."""
+    room = context_of(request)
+    return StreamingResponse(_events(room), media_type="text/event-stream")
+
+
+async def mark_present(request: Request) -> Response:
+    """Form: `seat_id`, or `all` = 1 for everyone logged in."""
+    is_all = await form_text(request, "all") == "1"
+    seat_id = await form_text(request, "seat_id")
+    if not is_all and not seat_id:
+        raise InputError(SEAT_UNKNOWN, "没有指定座位")
+    steering = context_of(request).hub.steering
+    confirmed = await steering.mark_present(person_of(request), None if is_all else SeatId(seat_id))
+    return _done(request, confirmed=confirmed)
+
+
+async def unlock_seat(request: Request) -> Response:
+    """Form: `seat_id`."""
+    seat_id = SeatId(await form_text(request, "seat_id"))
+    await context_of(request).hub.steering.unlock_seat(person_of(request), seat_id)
+    return _done(request)
+
+
+async def start(request: Request) -> Response:
+    """Starts the sitting; no fields."""
+    return await _change(request, SittingEvent.START)
+
+
+async def hold(request: Request) -> Response:
+    """Stops the clock for everybody; no fields."""
+    return await _change(request, SittingEvent.HOLD)
+
+
+async def resume(request: Request) -> Response:
+    """Lets the clock go on; no fields."""
+    return await _change(request, SittingEvent.RESUME)
+
+
+async def end(request: Request) -> Response:
+    """Form: `confirm` = end. Ends the sitting for everybody."""
+    if await form_text(request, "confirm") != "end":
+        raise InputError(CONFIRM, "结束考试需要确认")
+    return await _change(request, SittingEvent.END)
+
+
+async def grant_time(request: Request) -> Response:
+    """Form: `seat_id`, `minutes`, `reason`."""
+    minutes = await form_text(request, "minutes")
+    if not (minutes.isascii() and minutes.isdecimal()):
+        raise InputError(EXTRA_TIME, "补时应为整数分钟")
+    await context_of(request).hub.steering.grant_extra_time(
+        person_of(request),
+        SeatId(await form_text(request, "seat_id")),
+        extra_ms=int(minutes[:6]) * 60_000,
+        reason=await form_text(request, "reason"),
+    )
+    return _done(request)
+
+
+async def settle(request: Request) -> Response:
+    """Form: `alarm_id`."""
+    number = await form_text(request, "alarm_id")
+    if number.isascii() and number.isdecimal():
+        await context_of(request).hub.steering.settle_alarm(person_of(request), int(number[:18]))
+    return _done(request)
+
+
+async def make_codes(request: Request) -> Response:
+    """Form: `seat_id`, or `all` = 1 for every seat without a kiosk. Gives the codes once."""
+    room = context_of(request)
+    seats = room.hub.state.seats
+    seat_id = SeatId(await form_text(request, "seat_id"))
+    if await form_text(request, "all") == "1":
+        wanted = [seat.seat_id for seat in seats.values() if not seat.is_enrolled]
+    elif seat_id in seats:
+        wanted = [seat_id]
+    else:
+        raise InputError(SEAT_UNKNOWN, f"没有座位 {seat_id[:20]}")
+    codes = {one: room.codes.make(one) for one in wanted}
+    await asyncio.to_thread(
+        room.trail.record,
+        "join_codes_made",
+        actors=(person_of(request).name,),
+        seats=" ".join(sorted(codes)),
+    )
+    if wants_json(request):
+        return JSONResponse({"codes": codes})
+    return render(request, "join_codes.html", codes=codes)
+
+
+async def _change(request: Request, event: SittingEvent) -> Response:
+    await context_of(request).hub.course.change_sitting(event, person_of(request))
+    return _done(request)
+
+
+def _done(request: Request, **facts: object) -> Response:
+    if wants_json(request):
+        state = context_of(request).hub.state.clock.state
+        return JSONResponse({"ok": True, "state": str(state), **facts})
+    return RedirectResponse("/proctor", status_code=303)
+
+
+async def _events(room: RoomContext) -> AsyncIterator[bytes]:
+    shown: dict[object, View] = {}
+    head: View = {}
+    stopping = room.hub.stopping
+    while not stopping.is_set():
+        patch: dict[str, object] = {}
+        if (now_head := _room(room)) != head:
+            patch["room"] = head = now_head
+        seats = [seat for seat in _seats(room) if shown.get(seat["seat_id"]) != seat]
+        if seats:
+            shown.update({seat["seat_id"]: seat for seat in seats})
+            patch["seats"] = seats
+        text = json.dumps(patch, ensure_ascii=False) if patch else ""
+        yield f"data: {text}\n\n".encode() if text else b": still here\n\n"
+        try:
+            async with asyncio.timeout(limits.event_interval_ms / 1000):
+                await stopping.wait()
+        except TimeoutError:
+            continue
+
+
+def _room(room: RoomContext) -> View:
+    return room_view(room.hub.state, room.clock.monotonic_ms())
+
+
+def _seats(room: RoomContext) -> list[View]:
+    state = room.hub.state
+    now = room.clock.monotonic_ms()
+    return [seat_view(state, seat, now) for seat in state.seats.values()]

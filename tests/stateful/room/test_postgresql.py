@@ -1,0 +1,95 @@
+"""The room on a real PostgreSQL, started for this test from the system's package."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from exam_core.model.states import SessionState
+from exam_core.protocol.messages import Refused
+from exam_server.bootstrap import open_store
+from exam_server.store.base import Base
+from tests.support import builders
+from tests.support.live_room import live_room
+from tests.support.room_world import make_room
+
+
+def _programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    assert found, "postgresql is missing: see deploy/system-packages.txt"
+    return found[-1].parent
+
+
+@pytest.fixture(scope="module")
+def postgresql_url() -> Iterator[str]:
+    """A new cluster on a Unix socket; PostgreSQL refuses root, so root runs it as postgres."""
+    place = Path(tempfile.mkdtemp(prefix="gongyuan-pg-"))
+    as_user: list[str] = []
+    if os.getuid() == 0:
+        account = pwd.getpwnam("postgres")
+        os.chown(place, account.pw_uid, account.pw_gid)
+        as_user = ["runuser", "-u", "postgres", "--"]
+    programs, data = _programs(), place / "data"
+    started = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w"]
+    options = f"-k {place} -c listen_addresses="
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, cwd=place, stdout=subprocess.DEVNULL, timeout=60)
+
+    run(*as_user, str(programs / "initdb"), "-D", str(data), "-U", "exam", "-A", "trust", "-N")
+    run(*started, "-o", options, "-l", str(place / "log"), "start")
+    try:
+        yield f"postgresql+psycopg://exam@/postgres?host={place}"
+    finally:
+        run(*started, "-m", "immediate", "stop")
+        shutil.rmtree(place)
+
+
+def test_a_sitting_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+    """Migrations, imports, log-in, saves, repeats, a restart and the submit, as on SQLite."""
+    world = make_room(tmp_path / "data", seats=2, database_url=postgresql_url)
+
+    async def play() -> None:
+        async with live_room(world) as live:
+            await live.start()
+            driver = await live.writing()
+            for letter in "ABCD":
+                await driver.save(builders.response_recorded("i1.1", letter))
+            await driver.save(builders.response_recorded("elsewhere"))
+            await driver.send_frames(driver.segment_id, 0)
+        async with live_room(world) as live:
+            driver.kiosk_url = live.kiosk_url
+            driver.append(builders.response_recorded("i2.1", "B"))
+            await driver.reattach()
+            await driver.wait_saved()
+            await live.open()
+            session = live.room.hub.state.seats[driver.seat_id].session
+            assert session
+            assert session.tally.answered == 2
+            await driver.submit()
+            assert session.state is SessionState.CLOSED
+            refused = [one.code for one in driver.seen if isinstance(one, Refused)]
+            assert refused == ["response.unknown_part"]
+            await driver.close()
+
+    asyncio.run(play())
+    store = open_store(world.folder)
+    with store.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM frame")).scalar() == 8
+        context = MigrationContext.configure(connection)
+        found = [
+            change
+            for change in compare_metadata(context, Base.metadata)
+            if change[0] != "add_table"  # the grading site's tables, when its module is loaded
+        ]
+    store.close()
+    assert found == []

@@ -1,0 +1,404 @@
+"""The save path against a simple model: a list of frames for each segment.
+
+Kiosk, store, writer's thread and hub are real; only sockets and time are left out. Restarts, full
+disks, repeats, gaps and forgeries come in any order.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Connection as DatabaseConnection
+
+from exam_core.errors import StorageError
+from exam_core.formats.journal import SegmentWriter, derive_journal_key, first_head, next_head
+from exam_core.formats.journal_entries import (
+    Entry,
+    ResponseRecorded,
+    SessionSubmitted,
+    encode_entry,
+)
+from exam_core.model.identifiers import FormNumber, PartId, SeatId, SegmentId
+from exam_core.model.states import SessionState, SittingEvent, SittingState
+from exam_core.protocol.http import LogInRequest
+from exam_core.protocol.messages import (
+    Attach,
+    Attached,
+    HeldFrames,
+    Refused,
+    Save,
+    Saved,
+    ServerMessage,
+    decode_server_message,
+)
+from exam_server.bootstrap import build_room, open_store
+from exam_server.folder import STORAGE_FULL
+from exam_server.room.folder import RoomFolder
+from exam_server.room.live import Connection, LiveSession
+from exam_server.room.services.opening import FormShape, OpenedPaper
+from exam_server.room.web.context import RoomContext
+from exam_server.store import room as tables
+from exam_server.store.engine import Store
+from tests.support import builders
+from tests.support.fake_clock import FakeClock
+from tests.support.live_room import WANG
+from tests.support.room_world import RoomWorld
+
+_T = TypeVar("_T")
+SEAT = SeatId("A01")
+SECRET = bytes(range(32))
+PARTS = ("i1.1", "i2.1", "i3.1", "elsewhere")
+
+
+class _SometimesFull:
+    """The real store, whose commit fails when the disk is full."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.commits_until_full: int | None = None
+
+    @contextmanager
+    def connection(self) -> Iterator[DatabaseConnection]:
+        with self._store.connection() as connection:
+            yield connection
+            if self.commits_until_full == 0:
+                raise StorageError(STORAGE_FULL, "磁盘已满")
+            if self.commits_until_full:
+                self.commits_until_full -= 1
+
+
+class SavingMachine(RuleBasedStateMachine):
+    """One candidate's kiosk and the server."""
+
+    world: ClassVar[RoomWorld]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.place = Path(tempfile.mkdtemp(prefix="saving-model-"))
+        self.folder = RoomFolder(self.place / "data")
+        shutil.copytree(self.world.folder.path, self.folder.path)
+        self.clock = FakeClock()
+        self.frames: dict[SegmentId, list[bytes]] = {}
+        self.entries: dict[SegmentId, list[Entry]] = {}
+        self.acked: dict[SegmentId, int] = {}
+        self.writer: SegmentWriter
+        self.session: LiveSession
+        self.connection: Connection
+        self.segments = 0
+        self.is_submitted = False
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run in the machine's loop."""
+        return self.loop.run_until_complete(work)
+
+    # The server
+
+    def start_server(self) -> None:
+        """A new process with what the database has."""
+        self.store = open_store(self.folder)
+        self.room: RoomContext = build_room(self.folder, self.store, self.clock)
+        self.disk = _SometimesFull(self.store)
+        self.room.hub.writer._store = self.disk  # type: ignore[assignment]
+        self.life: AbstractAsyncContextManager[None] = self.room.hub.life()
+        self.run(self.life.__aenter__())
+
+    def stop_server(self) -> None:
+        """The process ends."""
+        self.run(self.life.__aexit__(None, None, None))
+        self.store.close()
+
+    async def open(self) -> None:
+        """The paper is open in memory."""
+        form = builders.form(1)
+        shape = FormShape(
+            parts={part.part_id: part for part in form.parts()},
+            item_ids=frozenset(item.item_id for item in form.items),
+        )
+        seats = self.room.hub.state.seats.values()
+        await self.room.hub.steering.paper_opened(
+            OpenedPaper(
+                manifest_sha256="ab" * 32,
+                journal_secret=SECRET,
+                identities={seat.form_number: builders.FORM_IDENTITY for seat in seats},
+                shapes={seat.form_number: shape for seat in seats},
+            )
+        )
+
+    async def settle(self) -> None:
+        """Wait until all that was queued is written and answered."""
+        while self.room.hub.writer._waiting_frames:  # noqa: ASYNC110  written by a thread
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await self.room.hub.core.finish()
+
+    # The kiosk
+
+    async def attach(self, *, is_new: bool) -> None:
+        """Connect with a new segment or the present one, and send what is missing."""
+        if is_new:
+            self.segments += 1
+            segment_id = SegmentId(f"{self.segments:032x}")
+            key = derive_journal_key(SECRET, self.session_id)
+            self.writer = SegmentWriter(key, segment_id)
+            self.frames[segment_id] = []
+            self.entries[segment_id] = []
+            self.acked[segment_id] = 0
+        self.connection = Connection(SEAT)
+        self.session = await self.room.hub.kiosks.attach(
+            self.connection,
+            Attach(
+                protocol=1,
+                session_id=self.session_id,
+                token=self.token,
+                segment_id=self.writer.segment_id,
+                held=tuple(
+                    HeldFrames(segment_id=one, frames=len(frames), head=_head(one, frames))
+                    for one, frames in self.frames.items()
+                    if one != self.writer.segment_id
+                ),
+            ),
+        )
+        (attached,) = [one for one in await self.received() if isinstance(one, Attached)]
+        for held in attached.held:
+            await self.save(held.segment_id, held.frames, self.frames[held.segment_id])
+        if is_new:
+            await self.append(
+                builders.segment_started(session_id=self.session_id, form_number=self.form_number)
+            )
+
+    async def append(self, entry: Entry) -> None:
+        """Journal an entry and send it."""
+        segment_id = self.writer.segment_id
+        self.frames[segment_id].append(self.writer.append(encode_entry(entry)))
+        self.entries[segment_id].append(entry)
+        await self.save(segment_id, len(self.frames[segment_id]) - 1, self.frames[segment_id])
+
+    async def save(
+        self, segment_id: SegmentId, first: int, frames: list[bytes]
+    ) -> list[ServerMessage]:
+        """Send frames from `first` on, and note what is acknowledged."""
+        if frames[first:]:
+            message = Save(segment_id=segment_id, first_seq=first, frames=tuple(frames[first:]))
+            await self.room.hub.intake.save(self.session, message)
+        return await self.received()
+
+    async def received(self) -> list[ServerMessage]:
+        """What the server sent; acknowledgements are checked and noted."""
+        await self.settle()
+        messages: list[ServerMessage] = []
+        while not self.connection._outgoing.empty():
+            data = await self.connection.next_outgoing()
+            if isinstance(data, bytes):
+                messages.append(decode_server_message(data))
+        for message in messages:
+            if isinstance(message, Saved):
+                own = self.frames[message.segment_id][: message.frames]
+                assert message.frames == len(own)
+                assert message.head == _head(message.segment_id, own)
+                self.acked[message.segment_id] = max(self.acked[message.segment_id], message.frames)
+        return messages
+
+    # Rules
+
+    @initialize()
+    def begin(self) -> None:
+        """Log in, open, start, attach."""
+        self.start_server()
+        self.run(self._begin())
+
+    async def _begin(self) -> None:
+        first = self.world.roster[0]
+        reply = await self.room.hub.kiosks.log_in(
+            LogInRequest(
+                admission_number=first.admission_number,
+                id_number=first.id_number,
+                room_code=self.room.hub.state.room_code,
+            ),
+            SEAT,
+        )
+        self.session_id, self.token = reply.session_id, reply.token
+        self.form_number: FormNumber = self.room.hub.state.seats[SEAT].form_number
+        with self.store.transaction() as db:
+            row = tables.find_sitting(db)
+            assert row is not None
+            row.state = str(SittingState.OPENED)  # as the two people's transaction does
+        await self.room.hub.steering.mark_present(WANG, SEAT)
+        await self.open()
+        await self.room.hub.course.change_sitting(SittingEvent.START, WANG)
+        await self.attach(is_new=True)
+
+    @rule(part=st.sampled_from(PARTS), letter=st.sampled_from("AB"))
+    def answer(self, part: str, letter: str) -> None:
+        """Record a response, perhaps for a part that is not on the form."""
+        self.run(self.append(builders.response_recorded(part, letter)))
+
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        """Send frames again that may be held."""
+        segment_id = data.draw(st.sampled_from(sorted(self.frames)))
+        frames = self.frames[segment_id]
+        first = data.draw(st.integers(0, len(frames)))
+        self.run(self.save(segment_id, first, frames))
+
+    @rule(ahead=st.integers(1, 3))
+    def leave_a_gap(self, ahead: int) -> None:
+        """Send a frame too early; it is refused."""
+        segment_id = self.writer.segment_id
+        held = self.session.ledgers[segment_id].frames
+        forged = builders.frames(*[b"{}"] * (held + ahead + 1), segment_id=segment_id)
+        messages = self.run(self.save(segment_id, held + ahead, forged))
+        assert [one.code for one in messages if isinstance(one, Refused)] == ["journal.gap"]
+
+    @rule()
+    def forge(self) -> None:
+        """Send other bytes at the last held place."""
+        segment_id = self.writer.segment_id
+        held = self.session.ledgers[segment_id].frames
+        if held:
+            forged = builders.frames(*[b"{}"] * held, segment_id=segment_id)
+            messages = self.run(self.save(segment_id, held - 1, forged))
+            assert [one.code for one in messages if isinstance(one, Refused)] == [
+                "journal.conflict"
+            ]
+
+    @rule()
+    def restart_kiosk(self) -> None:
+        """The kiosk starts again with a new segment."""
+        self.run(self.attach(is_new=True))
+
+    @rule()
+    def cut_the_line(self) -> None:
+        """The connection breaks and comes again."""
+        self.run(self.attach(is_new=False))
+
+    @rule(is_open=st.booleans())
+    def restart_server(self, is_open: bool) -> None:
+        """The server starts again; the paper is perhaps opened only later."""
+        self.stop_server()
+        self.start_server()
+        if is_open:
+            self.run(self.open())
+        self.run(self.attach(is_new=False))
+
+    @precondition(lambda self: self.room.hub.state.opened is None)
+    @rule()
+    def open_again(self) -> None:
+        """The two people come."""
+        self.run(self.open())
+
+    @rule(count=st.integers(2, 5), fails_at=st.integers(0, 5))
+    def burst(self, count: int, fails_at: int) -> None:
+        """Several saves without waiting; the disk is full from one of the commits on."""
+        self.run(self._burst(count, fails_at))
+        self.disk.commits_until_full = None
+        self.run(self.attach(is_new=False))
+
+    async def _burst(self, count: int, fails_at: int) -> None:
+        segment_id = self.writer.segment_id
+        self.disk.commits_until_full = fails_at
+        for _ in range(count):
+            entry = builders.response_recorded("i1.1")
+            self.frames[segment_id].append(self.writer.append(encode_entry(entry)))
+            self.entries[segment_id].append(entry)
+            first = len(self.frames[segment_id]) - 1
+            await self.room.hub.intake.save(
+                self.session,
+                Save(
+                    segment_id=segment_id,
+                    first_seq=first,
+                    frames=(self.frames[segment_id][first],),
+                ),
+            )
+            await asyncio.sleep(0)
+        await self.received()
+
+    @rule(part=st.sampled_from(PARTS))
+    def disk_full(self, part: str) -> None:
+        """A save meets a full disk; it is not acknowledged, and comes again later."""
+        before = dict(self.acked)
+        self.disk.commits_until_full = 0
+        self.run(self.append(builders.response_recorded(part)))
+        assert self.acked == before
+        self.disk.commits_until_full = None
+        self.run(self.attach(is_new=False))
+
+    @precondition(lambda self: not self.is_submitted)
+    @rule()
+    def submit(self) -> None:
+        """Hand in; at most once."""
+        self.is_submitted = True
+        self.run(self.append(builders.session_submitted()))
+
+    @invariant()
+    def what_is_acknowledged_is_on_disk(self) -> None:
+        """And what is on disk is what the kiosk wrote, from the start, without a gap."""
+        for segment_id, frames in self.frames.items():
+            with self.store.transaction() as db:
+                held = tables.read_frames(db, segment_id)
+            assert held == frames[: len(held)]
+            assert len(held) >= self.acked[segment_id]
+
+    @invariant()
+    def what_counts_is_what_the_model_counts(self) -> None:
+        """Answered parts and the closing, once the paper is open."""
+        if self.room.hub.state.opened is None:
+            return
+        answered: set[PartId] = set()
+        flags: set[tuple[str, int, str]] = set()
+        is_closed = False
+        for segment_id, entries in self.entries.items():
+            for seq, entry in enumerate(entries):
+                is_right = not isinstance(entry, ResponseRecorded) or entry.part_id != "elsewhere"
+                if is_closed:
+                    flags.add((segment_id, seq, "response.after_end"))
+                if not is_right:
+                    flags.add((segment_id, seq, "response.unknown_part"))
+                elif isinstance(entry, ResponseRecorded) and not is_closed:
+                    answered.add(entry.part_id)
+                is_closed = is_closed or isinstance(entry, SessionSubmitted)
+        with self.store.transaction() as db:
+            stored = tables.read_flags(db)
+        assert self.session.tally.answered == len(answered)
+        assert (self.session.state is SessionState.CLOSED) == is_closed
+        assert {flag for flag in stored if flag[2] != "response.late"} == flags
+
+    def teardown(self) -> None:
+        """End the server."""
+        if hasattr(self, "life"):
+            self.stop_server()
+        self.loop.close()
+        shutil.rmtree(self.place)
+
+
+def _head(segment_id: SegmentId, frames: list[bytes]) -> bytes:
+    head = first_head(segment_id)
+    for frame in frames:
+        head = next_head(head, frame)
+    return head
+
+
+def test_saving_follows_the_model(
+    prepared_room: RoomWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever happens in whatever order."""
+    monkeypatch.setattr(SavingMachine, "world", prepared_room, raising=False)
+    run_state_machine_as_test(
+        SavingMachine,
+        settings=settings(max_examples=25, stateful_step_count=25, deadline=None),
+    )

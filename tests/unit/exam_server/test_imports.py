@@ -1,0 +1,229 @@
+"""Bad files change nothing; good ones come in whole."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exam_core.errors import ExamError
+from exam_core.formats.audit_log import verify_lines
+from exam_core.formats.centre_descriptor import sign_centre
+from exam_core.formats.trust_root import encode_root
+from exam_server.accounts.audit import AuditTrail
+from exam_server.bootstrap import open_store
+from exam_server.clock import SystemClock
+from exam_server.room.folder import RoomFolder
+from exam_server.room.services import imports, set_up
+from exam_server.room.services.form_draw import draw_forms
+from exam_server.store import room as tables
+from exam_server.store.engine import Store
+from tests.support import builders
+from tests.support.room_world import Delivery, RoomWorld, deliver, initialise_room, roster_file
+
+Files = dict[str, str]
+
+
+def snapshot(folder: RoomFolder) -> Files:
+    """The digest of every file that an import could touch."""
+    return {
+        str(file.relative_to(folder.path)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.path.rglob("*")
+        if file.is_file() and not file.name.startswith(("room.db", "lock"))
+    }
+
+
+class Room:
+    """The world's room with its store open."""
+
+    def __init__(self, world: RoomWorld) -> None:
+        self.world = world
+        self.folder = world.folder
+        self.store: Store = open_store(world.folder)
+        self.trail = AuditTrail(world.folder.audit_file, SystemClock())
+
+    def import_package(self, package: bytes, opening: bytes | None = None) -> None:
+        """Import with the world's opening bundle unless another is given."""
+        imports.import_package(
+            self.store,
+            self.folder,
+            self.trail,
+            package=package,
+            opening=self.world.delivery.opening if opening is None else opening,
+        )
+
+    def sitting(self) -> tuple[str, int]:
+        """Digest and sequence of the present package."""
+        with self.store.transaction() as db:
+            row = tables.find_sitting(db)
+            assert row is not None
+            return row.package_sha256, row.sequence
+
+
+@pytest.fixture
+def room(world: RoomWorld) -> Room:
+    """A prepared room."""
+    return Room(world)
+
+
+def altered(delivery: Delivery) -> bytes:
+    """One byte of the last form changed."""
+    return delivery.package[:-1] + bytes([delivery.package[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda _: b"nonsense", "package.malformed"),
+        (lambda _: b"", "package.malformed"),
+        (lambda delivery: delivery.opening, "package.malformed"),
+        (lambda delivery: delivery.package[:-1], "package.malformed"),
+        (lambda delivery: delivery.package[:100], "package.malformed"),
+        (lambda delivery: delivery.package + b"x", "package.malformed"),
+        (altered, "package.altered"),
+        (lambda delivery: delivery.package.replace(b'"sig":"', b'"sig":"A', 1), None),
+        (lambda _: builders.package(keys=[builders.SETTER]), "signature.threshold"),
+        (lambda _: builders.package(sitting_id="other"), "package.sitting"),
+        (lambda _: builders.package(sequence=2), "package.forms"),
+    ],
+)
+def test_a_bad_package_changes_nothing(
+    room: Room, spoil: Callable[[Delivery], bytes], code: str | None
+) -> None:
+    """Wrong kind, truncated, longer, altered, one signer, another sitting, too few forms."""
+    before, sitting = snapshot(room.folder), room.sitting()
+    with pytest.raises(ExamError) as refusal:
+        room.import_package(spoil(room.world.delivery))
+    assert refusal.value.exit_status == 2
+    assert code is None or refusal.value.code == code
+    assert snapshot(room.folder) == before
+    assert room.sitting() == sitting
+
+
+def test_a_bad_opening_bundle_changes_nothing(room: Room) -> None:
+    """It must at least be an age file."""
+    before = snapshot(room.folder)
+    with pytest.raises(ExamError, match=r"opening\.malformed"):
+        room.import_package(room.world.delivery.package, b"nonsense")
+    assert snapshot(room.folder) == before
+
+
+def test_the_same_package_again_is_no_change_of_package(room: Room) -> None:
+    """A second import of what is there is harmless."""
+    sitting = room.sitting()
+    room.import_package(room.world.delivery.package)
+    assert room.sitting() == sitting
+
+
+def test_a_higher_sequence_replaces_and_a_lower_one_is_refused(room: Room) -> None:
+    """The former package's files go; going back is not possible."""
+    newer = deliver(room.folder.centre(), forms=5, sequence=2)
+    room.import_package(newer.package, newer.opening)
+
+    assert room.sitting() == (hashlib.sha256(newer.package).hexdigest(), 2)
+    assert len(list((room.folder.path / "packages").iterdir())) == 2
+    with pytest.raises(ExamError, match=r"package\.sequence"):
+        room.import_package(room.world.delivery.package)
+
+
+def test_the_assignment_can_be_repeated_from_the_log(room: Room) -> None:
+    """Seed and the table's digest are in the audit log."""
+    with room.store.transaction() as db:
+        table = {row.admission_number: row.form_number for row in tables.list_candidates(db)}
+    drawn = draw_forms(
+        bytes.fromhex("11" * 32), [one.admission_number for one in room.world.roster], 5
+    )
+    lines = "".join(f"{number} {drawn[number]}\n" for number in sorted(drawn))
+    log = room.folder.audit_file.read_text()
+
+    assert table == drawn
+    assert "11" * 32 in log
+    assert hashlib.sha256(lines.encode()).hexdigest() in log
+    verify_lines(log.encode().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("seats", "seed", "code"),
+    [(6, "", "package.forms"), (2, "xyz", "roster.seed"), (2, "11" * 31, "roster.seed")],
+)
+def test_a_roster_that_cannot_be_drawn_changes_nothing(
+    room: Room, seats: int, seed: str, code: str
+) -> None:
+    """More people than forms, or a seed that is none."""
+    with pytest.raises(ExamError) as refusal:
+        imports.import_roster(
+            room.store, room.trail, roster=roster_file(builders.roster(seats)), seed_hex=seed
+        )
+    assert refusal.value.code == code
+    with room.store.transaction() as db:
+        assert len(tables.list_candidates(db)) == 4
+
+
+def test_a_new_roster_replaces_the_old_one_whole(room: Room) -> None:
+    """As long as nobody has logged in; the seed comes from the system when none is given."""
+    seed = imports.import_roster(
+        room.store, room.trail, roster=roster_file(builders.roster(2)), seed_hex=""
+    )
+    with room.store.transaction() as db:
+        assert len(tables.list_candidates(db)) == len(tables.list_seats(db)) == 2
+    assert len(bytes.fromhex(seed)) == 32
+    assert seed != "11" * 32
+
+
+def test_a_roster_before_the_package_is_refused(tmp_path: Path) -> None:
+    """The number of forms must be known."""
+    folder, _ = initialise_room(tmp_path / "data")
+    with pytest.raises(ExamError, match=r"roster\.no_package"):
+        imports.import_roster(
+            open_store(folder),
+            AuditTrail(folder.audit_file, SystemClock()),
+            roster=roster_file(builders.roster(2)),
+            seed_hex="",
+        )
+
+
+def test_only_the_own_signed_descriptor_is_installed(room: Room) -> None:
+    """Another centre's, and one that headquarters did not sign, are refused."""
+    own = room.folder.centre()
+    keys = [builders.SETTER, builders.APPROVER]
+    with pytest.raises(ExamError, match=r"centre\.other"):
+        set_up.install_centre(room.folder, sign_centre(builders.centre(), keys), room.trail)
+    with pytest.raises(ExamError, match=r"signature\.threshold"):
+        set_up.install_centre(room.folder, sign_centre(own, keys[:1]), room.trail)
+    assert not room.folder.signed_centre_file.exists()
+    set_up.install_centre(room.folder, sign_centre(own, keys), room.trail)
+    assert room.folder.signed_centre_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"centre_id": "考点"}, "centre.id"),
+        ({"name": ""}, "centre.id"),
+        ({"passphrase": "short"}, "passphrase.short"),
+        ({"root_bytes": b"{}"}, "root.malformed"),
+        ({"addresses": ["a b"]}, "tls.address"),
+        ({"database_url": "nonsense"}, "database.url"),
+    ],
+)
+def test_init_with_wrong_facts_makes_nothing(
+    tmp_path: Path, fields: dict[str, object], code: str
+) -> None:
+    """No folder, no key file."""
+    facts: dict[str, object] = {
+        "centre_id": "C01",
+        "name": "第一考点",
+        "root_bytes": encode_root(builders.root()),
+        "addresses": ["127.0.0.1"],
+        "passphrase": "a long passphrase",
+        "database_url": set_up.DEFAULT_DATABASE,
+    }
+    with pytest.raises(ExamError) as refusal:
+        set_up.initialise(
+            tmp_path / "data",
+            **(facts | fields),  # type: ignore[arg-type]  # one field is wrong on purpose
+            opening_key_out=tmp_path / "key",
+            clock=SystemClock(),
+        )
+    assert refusal.value.code == code
+    assert list(tmp_path.iterdir()) == []

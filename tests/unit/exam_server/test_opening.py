@@ -1,0 +1,189 @@
+"""Two people open the paper; neither alone does."""
+
+import pytest
+
+from exam_core.errors import ExamError
+from exam_core.formats.paper_package import open_form, verify_package
+from exam_core.model.states import SittingState
+from exam_server import limits
+from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.people import Person
+from exam_server.accounts.roles import Role
+from exam_server.bootstrap import open_store
+from exam_server.room.services import opening
+from exam_server.room.services.opening import OpeningDesk
+from exam_server.store import room as tables
+from tests.support import builders
+from tests.support.fake_clock import FakeClock
+from tests.support.live_room import LI, ZHANG, person
+from tests.support.room_world import PASSPHRASE, RoomWorld, deliver
+
+
+class Desk:
+    """The opening of one room, step by step."""
+
+    def __init__(self, world: RoomWorld) -> None:
+        self.world = world
+        self.clock = FakeClock()
+        self.store = open_store(world.folder)
+        self.trail = AuditTrail(world.folder.audit_file, self.clock)
+        self.desk = OpeningDesk(self.clock)
+
+    def bring(self, key: bytes | None = None, passphrase: str = PASSPHRASE) -> None:
+        """The first person's part."""
+        opening.bring_key(
+            self.store,
+            self.world.folder,
+            self.trail,
+            self.desk,
+            LI,
+            key_file=self.world.opening_key if key is None else key,
+            passphrase=passphrase,
+        )
+
+    def type(self, code: str | None = None, who: Person = ZHANG) -> opening.OpenedPaper:
+        """The second person's part."""
+        return opening.open_paper(
+            self.store,
+            self.world.folder,
+            self.trail,
+            self.desk,
+            who,
+            code=self.world.delivery.code if code is None else code,
+        )
+
+    def state(self) -> str:
+        """The sitting's state in the database."""
+        with self.store.transaction() as db:
+            row = tables.find_sitting(db)
+            assert row is not None
+            return row.state
+
+
+@pytest.fixture
+def desk(world: RoomWorld) -> Desk:
+    """A prepared room's opening desk."""
+    return Desk(world)
+
+
+def test_key_and_code_together_open_every_assigned_form(desk: Desk) -> None:
+    """The identities open the forms; both names are in the log."""
+    desk.bring()
+    opened = desk.type()
+
+    package = verify_package(desk.world.delivery.package, builders.root())
+    for number, identity in opened.identities.items():
+        open_form(
+            package.sealed_form(number),
+            identity,
+            paper_id=builders.PAPER_ID,
+            form_number=number,
+        )
+    assert len(opened.identities) == 4
+    assert desk.state() == SittingState.OPENED
+    assert '"actors":["li","zhang"]' in desk.world.folder.audit_file.read_text()
+
+
+def test_the_code_alone_opens_nothing(desk: Desk) -> None:
+    """Without the key there is nothing to type the code for."""
+    with pytest.raises(ExamError, match=r"opening\.no_key"):
+        desk.type()
+    assert desk.state() == SittingState.PREPARED
+
+
+def test_the_key_alone_opens_nothing(desk: Desk) -> None:
+    """After the first person's part the forms are as shut as before."""
+    desk.bring()
+    inner, _ = desk.desk.held_for(ZHANG)
+    assert b"AGE-SECRET-KEY" not in inner
+    assert desk.state() == SittingState.PREPARED
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        person("li", Role.IT, Role.CHIEF, session="another browser"),
+        person("other", Role.CHIEF, session="li"),
+    ],
+)
+def test_one_person_cannot_do_both_parts(desk: Desk, who: Person) -> None:
+    """Neither one account in two browsers nor two accounts in one browser session."""
+    desk.bring()
+    with pytest.raises(ExamError, match=r"opening\.same_person"):
+        desk.type(who=who)
+    assert desk.state() == SittingState.PREPARED
+
+
+def test_a_wrong_code_opens_nothing_and_is_logged(desk: Desk) -> None:
+    """The right one still works afterwards."""
+    desk.bring()
+    with pytest.raises(ExamError) as refusal:
+        desk.type(deliver(desk.world.folder.centre(), forms=1).code)
+    assert refusal.value.code == "opening.code"
+    assert refusal.value.exit_status == 2
+    assert desk.state() == SittingState.PREPARED
+    assert "opening_refused" in desk.world.folder.audit_file.read_text()
+    desk.type()
+
+
+def test_a_mistyped_group_is_named_before_anything_slow(desk: Desk) -> None:
+    """One wrong digit never reaches the key derivation."""
+    desk.bring()
+    code = desk.world.delivery.code
+    wrong = code[:-1] + str((int(code[-1]) + 1) % 10)
+    with pytest.raises(ExamError, match="第 6 组") as refusal:
+        desk.type(wrong)
+    assert refusal.value.code == "opening.code_group"
+
+
+@pytest.mark.parametrize(
+    ("key", "passphrase"), [(None, "another passphrase"), (b"nonsense", PASSPHRASE)]
+)
+def test_a_wrong_key_or_passphrase_is_refused(
+    desk: Desk, key: bytes | None, passphrase: str
+) -> None:
+    """And nothing is held for the second person."""
+    with pytest.raises(ExamError, match=r"opening\.key"):
+        desk.bring(key, passphrase)
+    assert desk.desk.brought_by() == ""
+
+
+def test_the_key_waits_ten_minutes(desk: Desk) -> None:
+    """Then the first person comes again."""
+    desk.bring()
+    assert desk.desk.brought_by() == "li"
+    desk.clock.advance(limits.opening_key_life_ms + 1)
+    assert desk.desk.brought_by() == ""
+    with pytest.raises(ExamError, match=r"opening\.no_key"):
+        desk.type()
+
+
+def test_a_bundle_of_another_package_is_refused(desk: Desk) -> None:
+    """Bundle and package must be one delivery."""
+    other = deliver(desk.world.folder.centre(), forms=5, sequence=2)
+    with desk.store.transaction() as db:
+        row = tables.find_sitting(db)
+        assert row is not None
+        digest = row.package_sha256
+    desk.world.folder.opening_file(digest).write_bytes(other.opening)
+    desk.bring()
+    with pytest.raises(ExamError, match=r"opening\.mismatch"):
+        desk.type(other.code)
+
+
+def test_after_a_restart_the_two_fill_the_memory_again(desk: Desk) -> None:
+    """The state stays; the log says that it was a second time."""
+    desk.bring()
+    desk.type()
+    desk.bring()
+    desk.type()
+    assert desk.state() == SittingState.OPENED
+    assert "paper_reopened" in desk.world.folder.audit_file.read_text()
+
+
+def test_shapes_hold_no_wording(desk: Desk) -> None:
+    """What stays in memory to check responses has neither stems nor choices' texts."""
+    desk.bring()
+    shape = next(iter(desk.type().shapes.values()))
+    assert {part.stem for part in shape.parts.values()} == {"-"}
+    assert {choice.text for part in shape.parts.values() for choice in part.choices} == {""}
