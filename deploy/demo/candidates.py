@@ -205,7 +205,7 @@ def _said(report: Path, field: str) -> int:
 def _all_done(candidates: Candidates, show: Any) -> bool:
     processes = (candidates.simulation, *(window.process for window in candidates.windows))
     done = sum(bool(_said(window.report, "is_done")) for window in candidates.windows)
-    show(done + candidates.simulation_log.read_text().count('"step":"receipt"'))
+    show(done + candidates.simulation_log.read_text().count('"screen": "receipt"'))
     return all(process.poll() is not None for process in processes)
 
 
