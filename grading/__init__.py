@@ -12,7 +12,14 @@ from grading.records import (
     SegmentHead,
     archive_candidate,
 )
-from grading.result_model import CandidateResult, CutTie, PartResult, Results, scores_sha256
+from grading.result_model import (
+    CandidateResult,
+    CutTie,
+    PartResult,
+    Results,
+    results_sha256,
+    scores_sha256,
+)
 from grading.results import build_archive, compute_results, recompute
 
 __all__ = [
@@ -31,6 +38,7 @@ __all__ = [
     "encode_archive",
     "read_archive",
     "recompute",
+    "results_sha256",
     "scores_sha256",
     "write_archive",
 ]

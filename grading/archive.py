@@ -46,8 +46,8 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Every list is in ascending order without repeats: `centre_ids`; `candidates` and `sessions` by
     admission number; `marks` by task and sequence. `key.journal_secrets` is empty: an archive
     is read by more people than may open the journals. `task_salt` is 32 bytes in hex.
-    `results_sha256` is `scores_sha256` of the results; it is empty only while an archive is
-    being built (`grading.results.build_archive`), and such a value is never encoded.
+    `results_sha256` is the digest of that name in `grading.result_model`; it is empty only while
+    an archive is being built (`grading.results.build_archive`), and such a value is never encoded.
     """
 
     rules_version: int

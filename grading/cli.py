@@ -73,7 +73,7 @@ def rank_command(
     archive = read_archive(file)
     results = recompute(archive)
     if as_json:
-        statement = {"scores_sha256": archive.results_sha256, "results": results}
+        statement = {"results_sha256": archive.results_sha256, "results": results}
         sys.stdout.write(msgspec.json.encode(statement, order="sorted").decode() + "\n")
         return
     console = Console(highlight=False, markup=False)

@@ -80,6 +80,15 @@ class Results:
 
 
 def scores_sha256(results: Results) -> str:
+    """The digest of all scores alone, in hex: the same where only times and so tied ranks differ.
+
+    SHA-256 of the canonical encoding of a sorted list, one `[admission number, bank item id,
+    part index, score_milli]` for each part.
+    """
+    return hashlib.sha256(encode_canonical(_score_rows(results))).hexdigest()
+
+
+def results_sha256(results: Results) -> str:
     """The digest of all scores and ranks, in hex: equal digests mean equal results.
 
     SHA-256 of the canonical encoding of an object with three sorted lists: `scores`, one
@@ -87,11 +96,7 @@ def scores_sha256(results: Results) -> str:
     `[admission number, rank or null]`; `team_ranks`, one `[team, rank, total_milli]`.
     """
     statement = {
-        "scores": sorted(
-            [row.admission_number, part.ref.bank_item_id, part.ref.part_index, part.score_milli]
-            for row in results.candidates
-            for part in row.parts
-        ),
+        "scores": _score_rows(results),
         "ranks": [
             [row.admission_number, row.rank]
             for row in sorted(results.candidates, key=lambda row: row.admission_number)
@@ -99,3 +104,11 @@ def scores_sha256(results: Results) -> str:
         "team_ranks": sorted([row.team, row.rank, row.total_milli] for row in results.teams),
     }
     return hashlib.sha256(encode_canonical(statement)).hexdigest()
+
+
+def _score_rows(results: Results) -> list[list[str | int]]:
+    return sorted(
+        [row.admission_number, part.ref.bank_item_id, part.ref.part_index, part.score_milli]
+        for row in results.candidates
+        for part in row.parts
+    )

@@ -16,7 +16,7 @@ from grading.ranking.policy import RankingPolicy
 from grading.ranking.teams import TeamMember, rank_teams
 from grading.ranking.totals import Tally
 from grading.records import ArchiveCandidate, ArchiveSession
-from grading.result_model import CandidateResult, CutTie, Results, scores_sha256
+from grading.result_model import CandidateResult, CutTie, Results, results_sha256
 from grading.scoring.outcome import RULES_VERSION
 
 RESULTS_DIGEST = declare(
@@ -67,7 +67,7 @@ def recompute(archive: Archive) -> Results:
         StateError: See `compute_results`.
     """
     results = compute_results(archive)
-    digest = scores_sha256(results)
+    digest = results_sha256(results)
     if digest != archive.results_sha256:
         raise IntegrityError(
             RESULTS_DIGEST,
@@ -106,7 +106,7 @@ def build_archive(
         marks=tuple(sorted(marks, key=lambda mark: (mark.task_id, mark.sequence))),
         policy=policy,
     )
-    digest = scores_sha256(compute_results(archive))
+    digest = results_sha256(compute_results(archive))
     return msgspec.structs.replace(archive, results_sha256=digest)
 
 

@@ -111,6 +111,11 @@ class People:
                 self._throttle.passed(key)
             return self._begin(account[0], account[1], account[2])
 
+    def knows(self, name: str) -> bool:
+        """Whether there is an account of this name."""
+        with self._store.transaction() as db:
+            return find_account(db, name) is not None
+
     def person_of(self, token: str) -> Person | None:
         """Who holds this token; using it keeps the session alive."""
         key = _key_of(token)

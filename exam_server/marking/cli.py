@@ -191,7 +191,7 @@ def export(
         f"成绩档案已写到 {out}。\n成绩摘要 {digest}",
         as_json=as_json,
         file=str(out),
-        scores_sha256=digest,
+        results_sha256=digest,
     )
 
 

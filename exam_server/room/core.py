@@ -5,10 +5,11 @@ Event loop only. Each change is first a transaction of `services` in a thread, t
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from exam_core.errors import ExamError, StorageError
+from exam_core.errors import ExamError, StorageError, declare
 from exam_core.model.identifiers import SeatId
 from exam_core.model.states import SittingState
 from exam_core.protocol.messages import Clock as ClockMessage
@@ -18,6 +19,13 @@ from exam_server.clock import Clock
 from exam_server.room.live import LiveAlarm, LiveSession, RoomState
 from exam_server.room.services import conduct
 from exam_server.store.engine import Store
+
+INTERNAL = declare("server.internal", "考试继续；请技术人员保存服务日志并上报。")
+
+SERVER = SeatId("")
+"""In alarms: the server itself, not a seat."""
+
+_log = logging.getLogger(__name__)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -40,7 +48,7 @@ class RoomCore:
         return await asyncio.to_thread(work, *args, **kwargs)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run work beside; an error of ours shows on the proctor page."""
+        """Run work beside; an error shows on the proctor page."""
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -49,6 +57,16 @@ class RoomCore:
         """Wait for all that was spawned."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def trouble(self, error: Exception) -> None:
+        """Show on the proctor page until somebody settles it, and log, that something failed."""
+        if isinstance(error, ExamError):
+            self.state.storage_problem = f"{error.message}（{error.code}）。{error.advice}"
+            self.alarm(SERVER, error.code, error.message)
+        else:
+            self.state.storage_problem = "服务器内部错误；考试继续，请技术人员查看服务日志。"
+            self.alarm(SERVER, INTERNAL, "服务器内部错误")
+        _log.error("room_failed", exc_info=error)
 
     def now_ms(self) -> int:
         """The monotonic clock."""
@@ -86,6 +104,8 @@ class RoomCore:
         for alarm in [one for one in self.state.alarms if one.alarm_id == alarm_id]:
             self.state.alarms.remove(alarm)
             self._alarmed.discard((alarm.seat_id, alarm.code))
+            if alarm.seat_id == SERVER:
+                self.state.storage_problem = ""
 
     async def _raise_alarm(self, seat_id: SeatId, code: str, message: str) -> None:
         try:
@@ -108,5 +128,5 @@ class RoomCore:
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except ExamError as error:
-            self.state.storage_problem = f"{error.message}（{error.code}）"
+        except Exception as error:  # noqa: BLE001  shown and logged; nobody awaits this task
+            self.trouble(error)

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from exam_core.errors import ExamError, StorageError
-from exam_core.model.identifiers import SeatId, SegmentId
+from exam_core.errors import StorageError
+from exam_core.model.identifiers import SegmentId
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
@@ -70,8 +70,8 @@ class RoomHub:
         while True:
             try:
                 await self.course.tick()
-            except ExamError as error:
-                self.state.storage_problem = f"{error.message}（{error.code}）"
+            except Exception as error:  # noqa: BLE001  time goes on, whatever failed once
+                self.core.trouble(error)
             await asyncio.sleep(limits.clock_persist_interval_ms / 1000)
 
     def _keep_refused(self, segment_id: SegmentId, seq: int, frame: bytes, code: str) -> None:
@@ -88,6 +88,5 @@ class RoomHub:
         )
 
     def _on_write_failure(self, error: StorageError) -> None:
-        self.state.storage_problem = f"{error.message}（{error.code}）。{error.advice}"
-        self.core.alarm(SeatId(""), error.code, error.message)
+        self.core.trouble(error)
         self.intake.forget_uncommitted()

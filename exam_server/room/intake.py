@@ -15,7 +15,13 @@ from exam_core.model.identifiers import SegmentId
 from exam_core.model.states import SITTING_STATE, SessionState, SittingState
 from exam_core.protocol.messages import Refused, Save, Saved, Submit, Submitted
 from exam_server.clock import Clock
-from exam_server.room.live import LiveSession, RoomState, SubmitEntry, UncheckedFrame
+from exam_server.room.live import (
+    CLOSE_LATER,
+    LiveSession,
+    RoomState,
+    SubmitEntry,
+    UncheckedFrame,
+)
 from exam_server.room.saving.checking import AFTER_END, LATE
 from exam_server.room.saving.ledger import JOURNAL_GAP, SegmentLedger
 from exam_server.room.saving.writer import Batch, FrameWriter
@@ -65,7 +71,7 @@ class Intake:
         except StorageError as error:
             session.send(_refused(error, message.segment_id, message.first_seq))
             if session.connection:
-                session.connection.close(1013)  # try again later, with what was not acknowledged
+                session.connection.close(CLOSE_LATER)
         except ExamError as error:
             session.send(_refused(error, message.segment_id, error.facts.get("seq")))
             if isinstance(error, IntegrityError):
@@ -122,7 +128,7 @@ class Intake:
             if entry and entry.seq >= session.ledgers[entry.segment_id].durable:
                 session.submit_entry = None
             if session.connection:
-                session.connection.close(1013)
+                session.connection.close(CLOSE_LATER)
 
     def _save(self, session: LiveSession, message: Save) -> None:
         ledger = session.ledgers.get(message.segment_id)

@@ -13,7 +13,12 @@ from exam_core.protocol.messages import Attach, Attached, HeldFrames, Restore, S
 from exam_server import limits
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
-from exam_server.room.live import Connection, LiveSession
+from exam_server.room.live import (
+    CLOSE_REVOKED,
+    CLOSE_SUPERSEDED,
+    Connection,
+    LiveSession,
+)
 from exam_server.room.saving.ledger import JOURNAL_CONFLICT, SegmentLedger
 from exam_server.room.services import admission, conduct
 from exam_server.store import room as tables
@@ -22,9 +27,6 @@ PROTOCOL_VERSION = declare("protocol.version", "考生机程序版本与服务�
 SESSION_TOKEN = declare("session.token", "登录已失效，请在本机重新登录。")
 
 STAGES = ("confirmed", "rules_read")
-
-CLOSE_SUPERSEDED = 4409
-CLOSE_REVOKED = 4403
 
 
 class Kiosks:

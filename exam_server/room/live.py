@@ -25,6 +25,11 @@ from exam_server.room.services.opening import OpenedPaper
 from exam_server.room.timing import SittingClock
 from exam_server.store.room import ABSENT
 
+CLOSE_LATER = 1013  # come again with what was not acknowledged
+CLOSE_REFUSED = 4400
+CLOSE_REVOKED = 4403  # the certificate is not allowed
+CLOSE_SUPERSEDED = 4409  # a newer connection speaks for the session
+
 _OUTGOING_MAX = 4_000  # messages a kiosk does not read; then it is taken for dead
 
 

@@ -6,6 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from exam_core.errors import ExamError
+from exam_core.protocol.http import status_of
 from exam_server import limits
 from exam_server.web.application import STATUS_OF_CODE, Site, render
 from exam_server.web.permissions import (
@@ -59,7 +60,7 @@ async def sign_in(request: Request) -> Response:
     except ExamError as error:
         if wants_json(request):
             raise
-        status = STATUS_OF_CODE[error.code]
+        status = STATUS_OF_CODE.get(error.code) or status_of(error)
         return render(request, "sign_in.html", status=status, error=error, name=name, next=after)
     is_local = after.startswith("/") and not after.startswith(("//", "/\\"))
     response = RedirectResponse(after if is_local else "/", status_code=303)
@@ -88,7 +89,8 @@ def _sign_in(site: Site, name: str, *, password: str, source: str) -> str:
     try:
         _, token = site.people.sign_in(name, password, source)
     except ExamError:
-        site.on_sign_in(name[: limits.account_name_chars_max], False)
+        # A password typed into the wrong field must not come into the log.
+        site.on_sign_in(name if site.people.knows(name) else "未知账号", False)
         raise
     site.on_sign_in(name, True)
     return token

@@ -39,7 +39,7 @@ def score_reports_pdf(results: Results, digest: str) -> bytes:
 
     Args:
         results: What to print.
-        digest: `scores_sha256(results)`.
+        digest: `results_sha256(results)`.
 
     Raises:
         InputError: `report.missing_glyph`, `report.font`.

@@ -8,7 +8,7 @@ from grading.archive_file import write_durably
 from grading.reporting.candidate_pdf import score_reports_pdf
 from grading.reporting.ranking_pdf import ranking_pdf, team_pdf
 from grading.reporting.workbook import results_workbook
-from grading.result_model import Results, scores_sha256
+from grading.result_model import Results, results_sha256
 
 REPORT_UNWRITTEN = declare(
     "report.unwritten", "成绩文件没有全部写成，请检查目标文件夹的空间和写入权限后再试。"
@@ -33,7 +33,7 @@ def write_reports(results: Results, folder: Path) -> tuple[Path, ...]:
         InputError: `report.missing_glyph`, `report.font`; nothing is written.
         StorageError: `report.unwritten`.
     """
-    digest = scores_sha256(results)
+    digest = results_sha256(results)
     documents = {name: make(results, digest) for name, make in REPORT_FILES.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def build_pdf(
         story: What flows through the pages.
         title: Title of the examination, in the header on the left.
         document_name: What the document is, in the header on the right.
-        digest: `scores_sha256`, in the footer, whole.
+        digest: `results_sha256`, in the footer, whole.
         page_size: PORTRAIT or LANDSCAPE.
     """
     width, height = page_size

@@ -37,7 +37,7 @@ def ranking_pdf(results: Results, digest: str) -> bytes:
 
     Args:
         results: What to print.
-        digest: `scores_sha256(results)`.
+        digest: `results_sha256(results)`.
 
     Raises:
         InputError: `report.missing_glyph`, `report.font`.
@@ -73,7 +73,7 @@ def team_pdf(results: Results, digest: str) -> bytes:
 
     Args:
         results: What to print.
-        digest: `scores_sha256(results)`.
+        digest: `results_sha256(results)`.
 
     Raises:
         InputError: `report.missing_glyph`, `report.font`.

@@ -62,7 +62,7 @@ def results_workbook(results: Results, digest: str) -> bytes:
 
     Args:
         results: What to write.
-        digest: `scores_sha256(results)`.
+        digest: `results_sha256(results)`.
     """
     book = Workbook()
     book.remove(book.worksheets[0])

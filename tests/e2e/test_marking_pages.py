@@ -227,7 +227,7 @@ def test_two_markers_finish_and_results_come_out(site: Site, url: str, browser: 
     download.value.save_as(archive)
     facts = site.facts("export", "--out", site.folder / "exported.examarchive")
     assert (site.folder / "exported.examarchive").read_bytes() == archive.read_bytes()
-    expect(staff.locator(".digest code")).to_have_text(str(facts["scores_sha256"]))
+    expect(staff.locator(".digest code")).to_have_text(str(facts["results_sha256"]))
     site.facts("report", "--out", site.folder / "reports")
     assert len(list((site.folder / "reports").iterdir())) == 4
     with staff.expect_download():

@@ -16,7 +16,7 @@ from exam_server.store import marking as rows
 from grading.archive import Archive, encode_archive
 from grading.archive_file import write_archive
 from grading.reporting import REPORT_FILES, write_reports
-from grading.result_model import CandidateResult, Results, scores_sha256
+from grading.result_model import CandidateResult, Results, results_sha256
 from grading.results import build_archive, compute_results
 
 RESULTS_NONE = declare("results.none", "请先用 grade import-results 导入考点的结果包。")
@@ -110,7 +110,7 @@ class Outcome:
         if make is None and name != ARCHIVE_NAME:
             raise InputError(EXPORT_UNKNOWN, "没有这种导出文件")
         archive, results = self._current()
-        digest = scores_sha256(results)
+        digest = results_sha256(results)
         data = make(results, digest) if make else encode_archive(archive)
         self._record(actor, name, digest)
         return data
@@ -127,7 +127,7 @@ class Outcome:
         """
         archive, results = self._current()
         write_archive(path, archive)
-        digest = scores_sha256(results)
+        digest = results_sha256(results)
         self._record(actor, path.name, digest)
         return digest
 
@@ -141,7 +141,7 @@ class Outcome:
         """
         results = self.results()
         files = write_reports(results, folder)
-        self._record(actor, "reports", scores_sha256(results))
+        self._record(actor, "reports", results_sha256(results))
         return files
 
     def _current(self) -> tuple[Archive, Results]:
@@ -177,5 +177,5 @@ class Outcome:
 
     def _record(self, actor: str, name: str, digest: str) -> None:
         self._site.audit.record(
-            "results_exported", actors=(actor,), subject=name, scores_sha256=digest
+            "results_exported", actors=(actor,), subject=name, results_sha256=digest
         )

@@ -14,7 +14,7 @@ from exam_server.marking.services.outcome import ARCHIVE_NAME, EXPORT_UNKNOWN, O
 from exam_server.web.application import render
 from exam_server.web.permissions import GuardedRoute, done_by, person_of, readable_by
 from grading.reporting.wording import duration_text, rule_lines, tie_lines
-from grading.result_model import scores_sha256
+from grading.result_model import results_sha256
 
 EXPORTS = {
     "workbook": ("成绩.xlsx", "成绩表（Excel）"),
@@ -61,7 +61,7 @@ async def show_results(request: Request) -> Response:
         "results.html",
         standing=standing,
         results=results,
-        digest=scores_sha256(results) if results else "",
+        digest=results_sha256(results) if results else "",
         rules=rule_lines(results) if results else (),
         ties=tie_lines(results) if results else (),
         type_titles=TITLES_ZH,

@@ -4,10 +4,11 @@ A connection says who it is first; three missed heartbeats end it. Nothing here 
 """
 
 import asyncio
+import logging
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from exam_core.errors import ExamError, InputError, StateError
+from exam_core.errors import ExamError, InputError, StateError, StorageError
 from exam_core.protocol.messages import (
     MESSAGE_MALFORMED,
     Attach,
@@ -21,8 +22,16 @@ from exam_core.protocol.messages import (
 )
 from exam_server import limits
 from exam_server.room.hub import RoomHub
-from exam_server.room.live import Connection, LiveSession
+from exam_server.room.live import (
+    CLOSE_LATER,
+    CLOSE_REFUSED,
+    CLOSE_REVOKED,
+    Connection,
+    LiveSession,
+)
 from exam_server.room.web.context import context_of, seat_of
+
+_log = logging.getLogger(__name__)
 
 
 async def run_session(websocket: WebSocket) -> None:
@@ -30,7 +39,7 @@ async def run_session(websocket: WebSocket) -> None:
     try:
         seat_id = seat_of(websocket)
     except StateError:
-        await websocket.close(4403)
+        await websocket.close(CLOSE_REVOKED)
         return
     await websocket.accept()
     hub = context_of(websocket).hub
@@ -47,7 +56,9 @@ async def run_session(websocket: WebSocket) -> None:
             pass  # a peer that reads nothing
     reading.cancel()
     sending.cancel()
-    await asyncio.gather(reading, sending, return_exceptions=True)
+    for ended in await asyncio.gather(reading, sending, return_exceptions=True):
+        if isinstance(ended, Exception):
+            _log.error("connection_failed", extra={"seat_id": seat_id}, exc_info=ended)
 
 
 async def _read(websocket: WebSocket, hub: RoomHub, connection: Connection) -> None:
@@ -62,7 +73,7 @@ async def _read(websocket: WebSocket, hub: RoomHub, connection: Connection) -> N
             await _handle(hub, session, connection, message)
     except ExamError as error:
         connection.send(Refused(code=error.code, message=error.message))
-        connection.close(4400)
+        connection.close(CLOSE_LATER if isinstance(error, StorageError) else CLOSE_REFUSED)
     except (WebSocketDisconnect, TimeoutError):
         connection.close(1001)
     finally:

@@ -16,7 +16,7 @@ from exam_server.room.saving.writer import Batch, FrameWriter
 from exam_server.store.engine import Store
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
-from tests.support.live_room import LiveRoom, live_room
+from tests.support.live_room import WANG, LiveRoom, live_room
 from tests.support.room_world import RoomWorld
 
 pytestmark = pytest.mark.faults
@@ -65,7 +65,11 @@ def test_a_full_disk_is_survived_without_a_restart(world: RoomWorld) -> None:
             driver.append(builders.response_recorded("i1.1"))
             await driver.send_frames(driver.segment_id, 1)
             await refused_then_closed(driver)
-            assert "storage.full" in live.room.hub.state.storage_problem
+            state = live.room.hub.state
+            assert "storage.full" in state.storage_problem
+            await live.room.hub.core.finish()
+            await live.room.hub.steering.settle_alarm(WANG, state.alarms[-1].alarm_id)
+            assert state.storage_problem == ""
 
             attached = await driver.reattach()
             assert attached.held[0].frames == 1

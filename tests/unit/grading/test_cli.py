@@ -53,7 +53,7 @@ def test_rank_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("rank", "--json", file) == 0
 
     statement = json.loads(capsys.readouterr().out)
-    assert len(statement["scores_sha256"]) == 64
+    assert len(statement["results_sha256"]) == 64
     assert [row["rank"] for row in statement["results"]["candidates"]] == [1, 1, None]
 
 

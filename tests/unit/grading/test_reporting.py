@@ -13,7 +13,7 @@ from reportlab.platypus import Paragraph
 
 from exam_core.errors import InputError, StorageError
 from exam_core.keys.model import MultipleChoiceRule, ScoringScheme
-from grading import Results, compute_results, scores_sha256
+from grading import Results, compute_results, results_sha256
 from grading.ranking import CutLine, RankingPolicy
 from grading.reporting import (
     REPORT_FILES,
@@ -62,7 +62,7 @@ def document(data: bytes) -> tuple[str, pypdf.PdfReader]:
 
 def workbook(found: Results) -> Workbook:
     """The workbook, read back."""
-    return load_workbook(io.BytesIO(results_workbook(found, scores_sha256(found))))
+    return load_workbook(io.BytesIO(results_workbook(found, results_sha256(found))))
 
 
 def column(book: Workbook, sheet: str, head: str) -> list[Any]:
@@ -75,7 +75,7 @@ def column(book: Workbook, sheet: str, head: str) -> list[Any]:
 def test_every_document_has_rules_and_digest() -> None:
     """Title, policy, scoring rules, ties and the whole digest stand on all of them."""
     found = results()
-    digest = scores_sha256(found)
+    digest = results_sha256(found)
 
     for make in (ranking_pdf, team_pdf):
         text, reader = document(make(found, digest))
@@ -97,7 +97,7 @@ def test_pages_are_counted() -> None:
     sessions = [archives.session(serial) for serial in range(1, 81)]
     found = results(80, sessions=sessions)
 
-    text, reader = document(ranking_pdf(found, scores_sha256(found)))
+    text, reader = document(ranking_pdf(found, results_sha256(found)))
 
     total = len(reader.pages)
     assert total > 2
@@ -120,7 +120,7 @@ def test_score_report_is_one_page_each() -> None:
     """Everybody has a page, with the score by type and by domain; an absentee's says so."""
     found = results()
 
-    data = score_reports_pdf(found, scores_sha256(found))
+    data = score_reports_pdf(found, results_sha256(found))
     text, reader = document(data)
 
     assert len(reader.pages) == 5
@@ -137,7 +137,7 @@ def test_form_without_a_type_has_no_rate() -> None:
     key = archives.answer_key(forms=(forms[0], short))
     found = results(sessions=sessions, key=key, policy=RankingPolicy())
 
-    text, _ = document(score_reports_pdf(found, scores_sha256(found)))
+    text, _ = document(score_reports_pdf(found, results_sha256(found)))
 
     assert "单选题0.00.0—" in text
     assert "须由组委会裁定" not in document(ranking_pdf(found, ""))[0]
@@ -147,7 +147,7 @@ def test_fonts_are_embedded_and_fall_back() -> None:
     """Every font in the file is embedded, and a rare character comes from the second one."""
     found = results()
 
-    _, reader = document(ranking_pdf(found, scores_sha256(found)))
+    _, reader = document(ranking_pdf(found, results_sha256(found)))
 
     used: dict[str, Any] = {}
     for page in reader.pages:
@@ -161,7 +161,7 @@ def test_fonts_are_embedded_and_fall_back() -> None:
 def test_documents_are_repeatable() -> None:
     """The same results give the same PDF bytes."""
     found = results()
-    digest = scores_sha256(found)
+    digest = results_sha256(found)
 
     assert team_pdf(found, digest) == team_pdf(found, digest)
 

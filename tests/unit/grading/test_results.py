@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from exam_core.errors import ExamError, InputError, IntegrityError, StateError
-from grading import compute_results, recompute, scores_sha256
+from grading import compute_results, recompute, results_sha256, scores_sha256
 from grading.marking import PointScores
 from grading.ranking import CutLine, RankingPolicy, Tally
 from grading.result_model import CandidateResult, Results
@@ -139,15 +139,26 @@ def test_bad_mark_in_an_archive_is_refused(
 def test_digest_stands_for_scores_and_ranks() -> None:
     """Names change nothing; one choice or one rank more does."""
     sessions = [archives.session(serial) for serial in (1, 2)]
-    digest = scores_sha256(results(sessions, candidates=2))
+    digest = results_sha256(results(sessions, candidates=2))
 
     people = [archives.candidate(1, name="某"), archives.candidate(2)]
     renamed = archives.archive(sessions, people=people)
     wrong = [archives.session(1, {("B0003", 0): "B"}), sessions[1]]
 
     assert renamed.results_sha256 == digest
-    assert scores_sha256(results(wrong, candidates=2)) != digest
-    assert scores_sha256(results(sessions, candidates=3)) != digest
+    assert results_sha256(results(wrong, candidates=2)) != digest
+    assert results_sha256(results(sessions, candidates=3)) != digest
+
+
+def test_the_scores_digest_leaves_times_out() -> None:
+    """Somebody who took longer has the same scores; only what decides ties has changed."""
+    sessions = [archives.session(1), archives.session(2)]
+    slower_ms = sessions[1].working_ms + 1000
+    slower = [sessions[0], msgspec.structs.replace(sessions[1], working_ms=slower_ms)]
+    first, second = results(sessions, candidates=2), results(slower, candidates=2)
+
+    assert scores_sha256(first) == scores_sha256(second)
+    assert results_sha256(first) != results_sha256(second)
 
 
 def test_recompute_refuses_another_digest() -> None:
