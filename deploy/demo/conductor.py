@@ -16,7 +16,7 @@ from deploy.demo import headquarters, marking, room
 from deploy.demo.folders import Folders, fresh_folders
 from deploy.demo.people import make_roster
 from deploy.demo.pictures import Visitor, take
-from deploy.demo.processes import DemoError
+from deploy.demo.processes import DemoError, together
 from deploy.demo.progress import Steps
 from deploy.demo.settings import DemoSettings
 from deploy.demo.summary import count_responses, receipts_agree, write_summary
@@ -36,6 +36,7 @@ class Prepared:
     recipient: Path
     sealed: headquarters.Sealed
     room_passwords: dict[str, str]
+    site_passwords: dict[str, str]
 
 
 def conduct(settings: DemoSettings, steps: Steps) -> dict[str, Any]:
@@ -83,15 +84,20 @@ def _prepare(settings: DemoSettings, folders: Folders, steps: Steps) -> Prepared
         steps.say("抽题种子在考试结束后公布")
     with steps.step("总部、考点、阅卷点各自生成密钥，总部为考点签名"):
         root = headquarters.make_keys(folders)
-        centre = headquarters.sign_centre(folders, room.set_up_centre(folders, root))
-        recipient = marking.set_up_site(folders, root)
+        unsigned, recipient = together(
+            lambda: room.set_up_centre(folders, root), lambda: marking.set_up_site(folders, root)
+        )
+        centre = headquarters.sign_centre(folders, unsigned)
     with steps.step("封装：两人签名的试卷包、启封包、单独的答案包"):
         sealed = headquarters.seal(folders, centre, recipient)
         steps.say(f"启封密钥（主考点 U 盘）：{folders.usb / 'opening-key.age'}")
         steps.say(f"启封码（另路送达）：[bold]{sealed.opening_code}[/]")
+    with steps.step("考点和阅卷点各自建立账号"):
+        room_passwords, site_passwords = together(
+            lambda: room.add_accounts(folders), lambda: marking.add_accounts(folders)
+        )
     with steps.step("考点：导入试卷包和名单，按记录的种子分卷"):
         roster = make_roster(settings.seed, settings.teams)
-        passwords = room.add_accounts(folders)
         room.import_exam(settings, folders, centre, sealed, roster)
         steps.say(f"{len(roster)} 名考生，{settings.teams} 个代表队，每队 4 人")
     return Prepared(
@@ -100,7 +106,8 @@ def _prepare(settings: DemoSettings, folders: Folders, steps: Steps) -> Prepared
         centre=centre,
         recipient=recipient,
         sealed=sealed,
-        room_passwords=passwords,
+        room_passwords=room_passwords,
+        site_passwords=site_passwords,
     )
 
 
@@ -152,9 +159,8 @@ def _grade(
     settings: DemoSettings, folders: Folders, steps: Steps, prepared: Prepared, results: Path
 ) -> tuple[Path, bool]:
     with steps.step("阅卷点：导入答案包和结果，客观题自动评分"):
-        passwords = marking.add_accounts(folders)
         waiting = marking.import_all(folders, prepared.centre, prepared.sealed, results)
-        site = marking.start_site(folders, passwords)
+        site = marking.start_site(folders, prepared.site_passwords)
         steps.say(f"{waiting} 份简答和案例作答等待人工评阅")
     with contextlib.ExitStack() as stack:
         stack.callback(site.stop)

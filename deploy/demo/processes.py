@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 BIN = Path(sys.executable).parent
 READY_S = 30
 STOP_S = 15
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 
 class DemoError(Exception):
@@ -67,6 +70,13 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def together(first: Callable[[], _A], second: Callable[[], _B]) -> tuple[_A, _B]:
+    """Two pieces of work at once, one a core; both results, or the first failure."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        one, other = pool.submit(first), pool.submit(second)
+        return one.result(), other.result()
 
 
 def wait_ready(process: subprocess.Popen[bytes], ready: Path, log: Path) -> dict[str, Any]:

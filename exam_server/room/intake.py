@@ -7,6 +7,7 @@ goes on.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from exam_core.errors import ExamError, IntegrityError, StateError, StorageError, declare
 from exam_core.formats.journal import receipt_of
@@ -29,6 +30,9 @@ from exam_server.room.saving.writer import Batch, FrameWriter
 SUBMIT_ENTRY = declare("submit.no_entry", "没有收到交卷记录；考生机会自动重试，请稍候。")
 SUBMIT_RECEIPT = declare("submit.receipt", "回执与服务器记录不一致；保留机位现状，请技术人员核查。")
 
+Flag: TypeAlias = tuple[str, int, str]
+"""(segment_id, seq, code): why a frame that is held does not count, or that it was late."""
+
 _EVIDENCE_FRAMES_MAX = 500  # refused frames kept; a broken kiosk repeats itself
 
 
@@ -37,7 +41,7 @@ class _Taken:
     """What one Save added, waiting to become durable."""
 
     rows: list[tuple[str, int, bytes, int]] = field(default_factory=list)
-    flags: list[tuple[str, int, str]] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
     entries: list[tuple[Entry, int, int]] = field(default_factory=list)  # entry, epoch, seq
 
@@ -62,6 +66,8 @@ class Intake:
         self._clock = clock
         self._hooks = hooks
         self._evidence_frames = 0
+        self.owed_flags: set[Flag] = set()
+        self._must_repay = False
 
     async def save(self, session: LiveSession, message: Save) -> None:
         """Take the next frames of a segment; the answer follows their commit."""
@@ -106,16 +112,18 @@ class Intake:
         session.unchecked.clear()
         taken.flags = [flag for flag in taken.flags if flag not in self._state.known_flags]
         _note_entries(session, taken)
-        if taken.flags:
-            self._state.known_flags.update(taken.flags)
-            self._writer.put(Batch(frames=(), flags=taken.flags, on_durable=lambda: None))
+        self._put_flags(set(taken.flags))
         for refusal in taken.refusals:
             self._hooks.alarm(session, refusal.code, refusal.message)
         if session.submit_entry and not session.receipt:
             self._hooks.close_submitted(session)
 
     def forget_uncommitted(self) -> None:
-        """After a failed commit: go back to what is on disk; kiosks come again with the rest."""
+        """After a failed commit: go back to what is on disk; kiosks come again with the rest.
+
+        Flags of frames that are on disk do not come again: they are owed until a later commit.
+        """
+        self._must_repay = bool(self.owed_flags)
         for session in self._state.sessions.values():
             for ledger in session.ledgers.values():
                 ledger.forget_uncommitted()
@@ -139,6 +147,9 @@ class Intake:
         frames = ledger.new_frames(message.first_seq, message.frames)
         if self._writer.failure:
             raise self._writer.failure
+        if self._must_repay:
+            self._must_repay = False
+            self._put_flags(self.owed_flags)
         taken = _Taken()
         now = self._clock.utc_ms()
         for frame in frames:
@@ -149,6 +160,21 @@ class Intake:
                 break
             taken.rows.append((ledger.segment_id, one.seq, frame, now))
         self._queue(session, ledger, taken)
+
+    def _put_flags(self, flags: set[Flag]) -> None:
+        """Queue flags of frames that are on disk already."""
+        if not flags:
+            return
+        queued = frozenset(flags)
+        self.owed_flags |= queued
+        self._state.known_flags |= queued
+        self._writer.put(
+            Batch(
+                frames=(),
+                flags=tuple(queued),
+                on_durable=lambda: self.owed_flags.difference_update(queued),
+            )
+        )
 
     def _place(
         self,

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 
 SEED = "5eed" * 16
 TEAMS = 3
-SITTING_S = 25
+SITTING_S = 15
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -47,7 +47,7 @@ class FrameWriter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="frame-writer")
         self._era = 0
-        self._waiting_frames = 0
+        self._waiting_rows = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._broken: StorageError | None = None
@@ -81,8 +81,8 @@ class FrameWriter:
         """
         if self._broken:
             raise self._broken
-        self._waiting_frames += len(batch.frames)
-        if self._waiting_frames > limits.save_queue_frames_max:
+        self._waiting_rows += len(batch.frames) + len(batch.flags)
+        if self._waiting_rows > limits.save_queue_rows_max:
             self._has_room.clear()
         self._queue.put(_Queued(batch, self._era))
 
@@ -142,8 +142,8 @@ class FrameWriter:
         self._on_failure(error)
 
     def _release(self, queued: list[_Queued]) -> None:
-        self._waiting_frames -= sum(len(one.batch.frames) for one in queued)
-        if self._waiting_frames <= limits.save_queue_frames_max:
+        self._waiting_rows -= sum(len(one.batch.frames) + len(one.batch.flags) for one in queued)
+        if self._waiting_rows <= limits.save_queue_rows_max:
             self._has_room.set()
 
     def _call(self, function: Callable[..., None], *args: object) -> None:

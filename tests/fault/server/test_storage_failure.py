@@ -159,7 +159,7 @@ def test_an_unexpected_error_of_the_driver_is_a_storage_failure(world: RoomWorld
 
 def test_a_long_queue_makes_senders_wait(world: RoomWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded; the queue is written and then there is room again."""
-    monkeypatch.setattr(limits, "save_queue_frames_max", 1)
+    monkeypatch.setattr(limits, "save_queue_rows_max", 1)
 
     async def play() -> None:
         async with live_room(world) as live:
