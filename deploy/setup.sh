@@ -9,9 +9,20 @@ venv=$2
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 fail() { printf 'setup: %s\n       %s\n' "$1" "$2" >&2; exit 2; }
 
+is_installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
+
+# Prints the packages that are needed and absent; of alternatives, the first that apt knows.
 missing_packages() {
-  sed 's/#.*//' deploy/system-packages.txt | xargs -n1 | while read -r name; do
-    dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'install ok installed' || echo "$name"
+  local line name names
+  sed 's/#.*//' deploy/system-packages.txt | xargs -n1 | while read -r line; do
+    IFS='|' read -ra names <<<"$line"
+    for name in "${names[@]}"; do
+      is_installed "$name" && continue 2
+    done
+    for name in "${names[@]}"; do
+      apt-cache show "$name" >/dev/null 2>&1 && break
+    done
+    echo "$name"
   done
 }
 
@@ -21,13 +32,15 @@ install_system_packages() {
   local missing as_root=()
   missing=$(missing_packages | xargs)
   [ -z "$missing" ] && return
+  say "system packages are missing: $missing"
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || fail "system packages are missing: $missing" "run as root, or install sudo"
     as_root=(sudo)
   fi
-  say "installing system packages: $missing"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq ||
     fail "apt-get update failed" "check the package sources and the network"
+  missing=$(missing_packages | xargs) # alternatives are chosen anew, now that apt knows its lists
+  say "installing system packages: $missing"
   # shellcheck disable=SC2086
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends $missing >/dev/null ||

@@ -30,6 +30,8 @@ def main() -> int:
     table.add_row("scores_sha256", summary["scores_sha256"][:32] + "…")
     table.add_row("duration_s", str(summary["duration_s"]))
     console.print(table)
+    if settings.keep:
+        console.print("两个服务器仍在运行；停止：pkill -f 'exam-server .*serve'")
     console.print(f"试卷、成绩、截图、审计日志和 summary.json 在 [bold]{settings.out}[/]")
     return 0
 

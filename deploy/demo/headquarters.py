@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.demo.folders import Folders
-from deploy.demo.processes import run
+from deploy.demo.processes import DemoError, run
 from deploy.demo.progress import Steps
 from deploy.demo.settings import DemoSettings
 from paper_builder.assembly.draft import PaperDraft, parse_draft
@@ -40,7 +40,12 @@ def draw_paper(settings: DemoSettings, folders: Folders, steps: Steps) -> PaperD
     """Draw the paper; as headquarters, the conductor may read the draft with its keys."""
     blueprint = folders.hq / "blueprint.toml"
     duration = f"duration_seconds = {settings.sitting_s}"
-    blueprint.write_text(PRESET.read_text().replace("duration_minutes = 120", duration))
+    preset = PRESET.read_text()
+    shortened = preset.replace("duration_minutes = 120", duration)
+    if shortened == preset:
+        message = f"{PRESET} has no line 'duration_minutes = 120' to shorten"
+        raise DemoError(message)
+    blueprint.write_text(shortened)
     out = folders.hq / "draw"
     printed = run(
         *("paper-builder", "draw", "--bank", folders.hq / "bank.sqlite", "--out", out),

@@ -22,8 +22,8 @@ from exam_client.app import KioskApp, build_app
 from exam_client.config import DataFolder, load_config
 from exam_client.journal.files import RealFileSystem
 from exam_client.kiosk_lock import kiosk_lock
-from exam_client.session import KioskSnapshot, Screen
-from exam_client.simulate.knowledge import known_responses
+from exam_client.session import KioskSnapshot, SavedState, Screen
+from exam_client.simulate.knowledge import known_responses, response_sha256
 from exam_client.simulate.plan import Knowledge
 from exam_client.simulate.run import acknowledged
 from exam_client.ui import object_names as names
@@ -51,6 +51,8 @@ class Robot:
         self._knowledge = msgspec.convert(plan["knowledge"], list[Knowledge])
         self._todo: list[tuple[int, Part, Response]] | None = None
         self._recorded = 0
+        self._kept_before = _kept_in(report)
+        self._lost_at_restart = 0
         self._is_check_laid_out = False
         self._pictured: set[str] = set()
         self._timer = QTimer()
@@ -114,6 +116,7 @@ class Robot:
                 and snapshot.responses.get(part.part_id) != known[part.part_id]
             ]
             self._recorded = len(snapshot.responses)
+            self._lost_at_restart = _count_lost(self._kept_before, snapshot)
         if not self._todo:
             self._submit()
             return
@@ -123,7 +126,8 @@ class Robot:
         if part.item_type in _PICTURED_TYPES or form.items[number - 1].material:
             self._picture(form.items[number - 1].item_type.value)
         self._recorded += 1
-        self._write({"recorded": self._recorded})
+        kept = kept_responses(self._app.engine.snapshot)
+        self._write({"recorded": self._recorded, "kept": kept})
 
     def _give(self, part: Part, response: Response, now: Response | None) -> None:
         match response:
@@ -205,11 +209,37 @@ class Robot:
                 "admission_number": self._plan["admission_number"],
                 "problem": problem,
                 "recorded": self._recorded,
+                "lost_at_restart": self._lost_at_restart,
                 "is_done": 1,
                 **acknowledged(snapshot),
             }
         )
         self._app.application.exit(status)
+
+
+def kept_responses(snapshot: KioskSnapshot) -> dict[str, str]:
+    """The digest of every response that the screen calls kept, here or on the server."""
+    return {
+        part_id: response_sha256(response)
+        for part_id, response in snapshot.responses.items()
+        if snapshot.saved_parts.get(part_id, SavedState.NOT_KEPT) is not SavedState.NOT_KEPT
+    }
+
+
+def _kept_in(report: Path) -> dict[str, str]:
+    """What an earlier start of this robot saw kept before it was killed."""
+    if not report.exists():
+        return {}
+    kept: dict[str, str] = json.loads(report.read_text()).get("kept", {})
+    return kept
+
+
+def _count_lost(before: dict[str, str], snapshot: KioskSnapshot) -> int:
+    """How many kept responses are not there again, before anything was answered anew."""
+    now: dict[str, str] = {
+        part_id: response_sha256(held) for part_id, held in snapshot.responses.items()
+    }
+    return sum(now.get(part_id) != digest for part_id, digest in before.items())
 
 
 def main() -> int:

@@ -13,7 +13,8 @@ from grading import Archive
 def count_responses(archive: Archive, reports: list[dict[str, Any]]) -> tuple[int, int]:
     """How many responses the kiosks saw acknowledged, and how many of them the archive lacks.
 
-    A response that differs from the acknowledged one counts as lost.
+    A response that differs from the acknowledged one counts as lost, and so does one that a
+    killed window had called kept and did not have again when it was restarted.
     """
     sessions = {session.admission_number: session for session in archive.sessions}
     acknowledged = lost = 0
@@ -25,6 +26,7 @@ def count_responses(archive: Archive, reports: list[dict[str, Any]]) -> tuple[in
             response = held.get(part_id)
             if response is None or response_sha256(response) != facts["response_sha256"]:
                 lost += 1
+        lost += report.get("lost_at_restart", 0)
     return acknowledged, lost
 
 

@@ -6,6 +6,7 @@ simulated candidates, a grading site with markers. Nothing is replaced by a doub
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from exam_core.crypto.sealing import unseal
 from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.opening_bundle import open_bundle, open_opening_key, unwrap_bundle
 from exam_core.formats.paper_package import verify_package
 from exam_core.formats.trust_root import parse_root
+from exam_core.model.identifiers import CentreId
 from paper_builder.assembly.draft import PaperDraft, parse_draft
 
 pytestmark = pytest.mark.e2e
@@ -28,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def conduct(out: Path) -> dict[str, Any]:
-    """Run the demo's conductor and return its summary."""
+    """Run the demo's conductor and return its summary, with the opening code it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "deploy.demo"],
         cwd=ROOT,
@@ -47,7 +51,9 @@ def conduct(out: Path) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
-    return summary
+    code = re.search(r"启封码[^0-9]*((?:\d{5} ){5}\d{5})", done.stdout)
+    assert code
+    return {**summary, "opening_code": code[1]}
 
 
 @pytest.fixture(scope="module")
@@ -119,18 +125,38 @@ def test_the_archive_repeats_the_results(first: tuple[Path, dict[str, Any]]) -> 
     assert done.returncode == 0, done.stderr.decode()
 
 
-def test_no_key_content_is_in_the_package(
+def delivered_forms(out: Path, opening_code: str) -> bytes:
+    """Every form of the package that the room holds, opened as the room and the kiosks do."""
+    work = out / "work"
+    root = parse_root((work / "room" / "root.json").read_bytes())
+    (package_file,) = (work / "room" / "packages").glob("*.exampkg")
+    (bundle_file,) = (work / "room" / "packages").glob("*.age")
+    package = verify_package(package_file.read_bytes(), root)
+    passphrase = (work / "usb" / "passphrase.txt").read_text().strip()
+    key = open_opening_key((work / "usb" / "opening-key.age").read_bytes(), passphrase)
+    bundle = open_bundle(
+        unwrap_bundle(bundle_file.read_bytes(), key),
+        opening_code,
+        root,
+        manifest_sha256=package.manifest_sha256,
+        centre_id=CentreId("C01"),
+    )
+    return b"".join(
+        unseal(package.sealed_form(one.form_number), one.identity) for one in bundle.identities
+    )
+
+
+def test_no_key_content_is_in_what_a_kiosk_receives(
     first: tuple[Path, dict[str, Any]], draft: PaperDraft
 ) -> None:
-    """Neither the package's bytes nor any form inside holds what only the key may hold."""
-    headquarters = first[0] / "work" / "headquarters"
-    package_bytes = (headquarters / "sealed" / "paper.exampkg").read_bytes()
-    verify_package(package_bytes, parse_root((headquarters / "keys" / "root.json").read_bytes()))
-    forms = b"".join(encode_canonical(laid_out.form) for laid_out in draft.forms)
+    """The forms in the delivered package, opened, hold every stem and nothing of the key."""
+    forms = delivered_forms(first[0], first[1]["opening_code"])
 
+    for item in draft.items:
+        for part in item.parts:
+            assert encode_canonical(part.stem)[1:-1] in forms, item.bank_item_id
     for item_id, secret in secrets_of(draft):
-        assert secret.encode() not in package_bytes, item_id
-        assert secret.encode() not in forms, item_id
+        assert encode_canonical(secret)[1:-1] not in forms, item_id
 
 
 def test_no_key_and_no_stem_is_on_a_disk_of_the_centre(
@@ -144,6 +170,9 @@ def test_no_key_and_no_stem_is_on_a_disk_of_the_centre(
         *(text.encode() for _, text in secrets_of(draft)),
         *(part.stem.encode() for item in draft.items for part in item.parts),
     ]
+
+    headquarters = b"".join(content for _, content in disk_files(work / "headquarters" / "draw"))
+    assert all(text in headquarters for text in wanted), "the search would find it"
 
     for path, content in disk_files(work / "room", work / "logs", *seats):
         for text in wanted:
