@@ -20,7 +20,7 @@ test: ## Everything that CI runs: checks, tests, campaigns, with times and count
 	@bash deploy/timed_setup.sh "$(PYTHON)" "$(VENV)"
 	@$(BIN)/python deploy/run_tests.py
 
-test-long: setup ## The long campaigns: hours, not minutes
+test-long: setup ## The same campaigns ten times as long: hours, not minutes
 	@$(BIN)/python deploy/run_tests.py --long
 
 lint: setup ## Format check, lint, import contracts

@@ -18,6 +18,21 @@ PERFECT = (
     "exam_core/model/",
     "exam_core/protocol/",
     "exam_client/journal/",  # what keeps an answer on the kiosk
+    # What decides which answer is kept, sent and shown; threads and sockets around it (driver,
+    # engine, conversation) are driven by tests/ui, tests/fault and tests/stateful.
+    "exam_client/session/answers.py",
+    "exam_client/session/attempt.py",
+    "exam_client/session/clock.py",
+    "exam_client/session/closing.py",
+    "exam_client/session/core.py",
+    "exam_client/session/paper.py",
+    "exam_client/session/resume.py",
+    "exam_client/session/snapshot.py",
+    "exam_client/session/view.py",
+    "exam_client/sync/upload.py",
+    # What accepts a frame in the room; the writer and the intake are held by tests/stateful/room.
+    "exam_server/room/saving/checking.py",
+    "exam_server/room/saving/ledger.py",
     "grading/scoring/",  # what turns an answer into a mark
     "grading/marking/",
     "grading/ranking/",  # what turns marks into a rank

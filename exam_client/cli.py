@@ -32,15 +32,15 @@ app = typer.Typer(
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Data = Annotated[Path, typer.Option("--data", help="本机的数据文件夹")]
+Data = Annotated[Path, typer.Option("--data", help="本机的数据文件夹", readable=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果")]
 
 
 @app.command(help="安装：核对信任根和考点文件，写入本机的数据文件夹。")
 def install(  # noqa: PLR0917  Typer makes options of them, nobody calls by position
     data: Data,
-    root: Annotated[Path, typer.Option(help="总部的信任根 root.json")],
-    centre: Annotated[Path, typer.Option(help="总部签名的考点文件")],
+    root: Annotated[Path, typer.Option(help="总部的信任根 root.json", readable=False)],
+    centre: Annotated[Path, typer.Option(help="总部签名的考点文件", readable=False)],
     kiosk_url: Annotated[str, typer.Option(help="考生机端口，https://主机:端口")],
     console_url: Annotated[str, typer.Option(help="监考端口，https://主机:端口")],
     seat: Annotated[str, typer.Option(help="机位号")],
@@ -69,10 +69,10 @@ def install(  # noqa: PLR0917  Typer makes options of them, nobody calls by posi
     )
 
 
-@app.command(help="登记：用一次性加入码为本机位取得证书。")
+@app.command(help="登记：用一次性登记码为本机位取得证书。")
 def enrol(
     data: Data,
-    join_code: Annotated[str, typer.Option(help="监考端屏幕上本机位的 8 位加入码")],
+    join_code: Annotated[str, typer.Option(help="监考端屏幕上本机位的 8 位登记码")],
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -100,7 +100,7 @@ def run(
 
 @app.command(help="模拟考生：按计划登录、作答、交卷，写出报告。")
 def simulate(
-    plan: Annotated[Path, typer.Option(help="模拟计划 PLAN.json")],
+    plan: Annotated[Path, typer.Option(help="模拟计划 PLAN.json", readable=False)],
     *,
     progress: Annotated[bool, typer.Option("--progress", help="逐行输出进度（JSON）")] = False,
 ) -> None:
@@ -117,7 +117,8 @@ def simulate(
     for one in failed:
         problem = one["problem"]
         _err.print(f"机位 {one['seat_id']}：{problem['code']}：{problem['message']}", markup=False)
-    raise typer.Exit(1 if failed else 0)
+    # Where one was refused, trying again helps nobody: a refusal's status is below "unreachable".
+    raise typer.Exit(min((one["problem"]["status"] for one in failed), default=0))
 
 
 def main() -> None:

@@ -21,7 +21,9 @@ from exam_core.errors import InputError, StateError, StorageError, declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor, verify_centre
 from exam_core.formats.trust_root import TrustRoot, parse_root
+from exam_core.limits import seat_id_chars_max
 from exam_core.model.identifiers import SeatId, SessionId
+from exam_core.model.roster import seat_id_is_valid
 
 CLIENT_NOT_INSTALLED = declare(
     "client.not_installed", "本机尚未安装考试客户端配置，请技术人员先执行 exam-client install。"
@@ -30,8 +32,6 @@ CLIENT_CONFIG = declare(
     "client.config", "客户端配置不对，请技术人员核对机位号和服务器地址后重新安装。"
 )
 CLIENT_DISK = declare("client.disk", "本机磁盘读写失败，请技术人员检查磁盘空间和权限。")
-
-_SEAT_ID_CHARS_MAX = 32
 
 
 class KioskFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,9 +46,11 @@ class KioskFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             parts = urlsplit(url)
             if parts.scheme != "https" or not parts.hostname or parts.path not in {"", "/"}:
                 raise InputError(CLIENT_CONFIG, "服务器地址应形如 https://主机:端口", url=url[:200])
-        seat = self.seat_id
-        if not 1 <= len(seat) <= _SEAT_ID_CHARS_MAX or not seat.isprintable():
-            raise InputError(CLIENT_CONFIG, "机位号为空或过长")
+        if not seat_id_is_valid(self.seat_id):
+            most = seat_id_chars_max
+            raise InputError(
+                CLIENT_CONFIG, f"机位号只能用字母、数字、汉字和短横，最多 {most} 个字符"
+            )
 
 
 @dataclass(frozen=True, slots=True)

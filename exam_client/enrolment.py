@@ -18,7 +18,7 @@ from exam_core.protocol import VERSION
 from exam_core.protocol.http import EnrolRequest
 
 ENROL_CODE_SHAPE = declare(
-    "enrol.code_shape", "加入码应为 8 位数字，请按监考端屏幕上的数字重新输入。"
+    "enrol.code_shape", "登记码应为 8 位数字，请按监考端屏幕上的数字重新输入。"
 )
 
 
@@ -36,7 +36,7 @@ async def enrol(files: FileSystem, config: KioskConfig, join_code: str) -> None:
     """
     code = join_code.strip()
     if len(code) != limits.join_code_digits or not (code.isascii() and code.isdecimal()):
-        raise InputError(ENROL_CODE_SHAPE, f"加入码应为 {limits.join_code_digits} 位数字")
+        raise InputError(ENROL_CODE_SHAPE, f"登记码应为 {limits.join_code_digits} 位数字")
     key = ec.generate_private_key(ec.SECP256R1())
     request = EnrolRequest(
         protocol=VERSION, seat_id=config.seat_id, join_code=code, csr_pem=_request_pem(config, key)

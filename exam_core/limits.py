@@ -7,6 +7,7 @@ MIB = 1024 * KIB
 manifest_bytes_max = 4 * MIB  # 10,000 members of 300 bytes each, with room to spare
 member_bytes_max = 64 * MIB  # one form with its images; a kiosk holds it in memory
 package_members_max = 20_000
+results_recipients_max = 16  # grading sites and their spare keys; more is a mistake
 signatures_max = 16  # signers of one envelope; more is nonsense or an attack
 age_header_bytes_max = 64 * KIB
 scrypt_log_n = 18  # 256 MiB and about a second a guess; age's own default, and our maximum
@@ -44,6 +45,7 @@ heartbeat_interval_ms = 10_000
 # Rooms
 roster_candidates_max = 5_000
 roster_bytes_max = 16 * MIB
+seat_id_chars_max = 16  # what a sticker on a monitor and a page's map have room for
 name_chars_max = 50  # the national standard for names in 少数民族 scripts needs it
 
 # Time

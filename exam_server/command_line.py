@@ -17,7 +17,7 @@ from exam_server.folder import read_input
 
 SECRET_FILE = declare("secret.file", "口令文件应为一行文字；请检查文件内容与长度。")
 
-DataFolder = Annotated[Path, typer.Option("--data", help="本程序的数据文件夹")]
+DataFolder = Annotated[Path, typer.Option("--data", help="本程序的数据文件夹", readable=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果")]
 
 _out = Console(highlight=False, soft_wrap=True)

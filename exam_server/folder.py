@@ -7,7 +7,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from exam_core.errors import ExamError, InputError, StateError, StorageError, declare
@@ -17,8 +17,19 @@ DATA_MISSING = declare("data.missing", "请检查 --data 指定的文件夹，�
 DATA_IN_USE = declare("data.in_use", "同一数据文件夹已有程序在使用；请先停止它，或改用网页操作。")
 FILE_UNREADABLE = declare("file.unreadable", "请检查文件路径、权限，以及介质是否插好。")
 FILE_TOO_LARGE = declare("file.too_large", "文件过大，请检查是否选错了文件。")
+OUTPUT_EXISTS = declare("output.exists", "请换一个文件名，或先移走原有的文件；没有做任何改动。")
+OUTPUT_PLACE = declare("output.place", "请检查输出位置：上级文件夹要存在，并且可以写入。")
 STORAGE_FULL = declare("storage.full", "磁盘空间不足，没有写入任何内容；请清理磁盘后重试。")
 STORAGE_FAILED = declare("storage.failed", "写盘失败；请立即检查磁盘，作答仍保存在各考生机上。")
+
+_PLACE_REASONS = {
+    errno.ENOENT: "文件夹不存在",
+    errno.ENOTDIR: "上级不是文件夹",
+    errno.EISDIR: "这是一个文件夹",
+    errno.EACCES: "没有权限",
+    errno.EPERM: "没有权限",
+    errno.EROFS: "磁盘是只读的",
+}
 
 
 def read_input(path: Path, *, bytes_max: int, name: str) -> bytes:
@@ -41,7 +52,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Put `data` at `path`, durable and whole when this returns.
 
     Raises:
-        StorageError: `storage.full`, `storage.failed`; `path` is as it was before.
+        StorageError: `storage.full`, `storage.failed`, `output.place`; `path` is as it was before.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -53,7 +64,8 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         beside.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise storage_error(error, path.name) from error
 
 
@@ -66,8 +78,21 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def refuse_existing(path: Path) -> None:
+    """Refuse to write a file where there is one.
+
+    Raises:
+        InputError: `output.exists`.
+    """
+    if path.exists() or path.is_symlink():
+        raise InputError(OUTPUT_EXISTS, f"{path} 已经存在")
+
+
 def storage_error(error: OSError, name: str) -> StorageError:
-    """Our error for a failed write."""
+    """Our error for a failed write: a full disk, a place that is wrong, or a disk that fails."""
+    if error.errno in _PLACE_REASONS:
+        reason = _PLACE_REASONS[error.errno]
+        return StorageError(OUTPUT_PLACE, f"写不了 {name}：{reason}", reason=str(error))
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return StorageError(STORAGE_FULL, f"写入 {name} 时空间不足", reason=str(error))
     return StorageError(STORAGE_FAILED, f"写入 {name} 失败", reason=str(error))
@@ -93,9 +118,12 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(DATA_EXISTS, f"{folder} 已存在且不是空文件夹")
-    folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    beside.mkdir(mode=0o700)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside.mkdir(mode=0o700)
+    except OSError as error:
+        raise storage_error(error, folder.name) from error
     try:
         yield beside
         if folder.exists():

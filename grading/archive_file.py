@@ -1,6 +1,7 @@
 """Reads and writes `.examarchive` files; the bytes themselves are `grading.archive`'s."""
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,8 @@ ARCHIVE_UNWRITTEN = declare(
     "archive.unwritten", "成绩档案没有写成，原有文件未受影响；请检查磁盘空间和写入权限后再试。"
 )
 
+ARCHIVE_EXISTS = declare("archive.exists", "请换一个文件名，或先移走原有的文件；没有写入任何内容。")
+
 _FOLDERS_SYNC = os.name == "posix"  # Windows makes a rename durable with the file
 
 
@@ -25,22 +28,25 @@ def read_archive(path: Path) -> Archive:
         IntegrityError: `archive.altered`.
     """
     try:
-        if path.stat().st_size > limits.archive_bytes_max:
-            raise InputError(ARCHIVE_MALFORMED, "成绩档案过大")
-        data = path.read_bytes()
+        data = _read_regular(path)
     except FileNotFoundError as error:
         raise InputError(ARCHIVE_UNREADABLE, f"没有文件 {path.name}") from error
     except OSError as error:
         raise InputError(ARCHIVE_UNREADABLE, f"读不出 {path.name}：{error.strerror}") from error
+    if len(data) > limits.archive_bytes_max:
+        raise InputError(ARCHIVE_MALFORMED, "成绩档案过大")
     return decode_archive(data)
 
 
 def write_archive(path: Path, archive: Archive) -> None:
-    """Write an archive; on return the whole file is on disk, on an error the old one is untouched.
+    """Write an archive into a new file; on return the whole of it is on disk.
 
     Raises:
+        InputError: `archive.exists`; the file that is there is untouched.
         StorageError: `archive.unwritten`.
     """
+    if path.exists() or path.is_symlink():
+        raise InputError(ARCHIVE_EXISTS, f"{path} 已经存在")
     write_durably(path, encode_archive(archive), ARCHIVE_UNWRITTEN)
 
 
@@ -64,6 +70,15 @@ def write_durably(path: Path, data: bytes, code: str) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise StorageError(code, f"写不了 {path.name}：{error.strerror}") from error
+
+
+def _read_regular(path: Path) -> bytes:
+    """One byte more than the maximum at most; a device or a pipe, which has no end, not at all."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe must not wait
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise InputError(ARCHIVE_UNREADABLE, f"{path.name} 不是普通文件")
+        return file.read(limits.archive_bytes_max + 1)
 
 
 def _sync_folder(folder: Path) -> None:

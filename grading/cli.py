@@ -37,7 +37,9 @@ app = typer.Typer(
     add_completion=False,
 )
 
-ArchivePath = Annotated[Path, typer.Argument(help="成绩档案 .examarchive", metavar="FILE")]
+ArchivePath = Annotated[
+    Path, typer.Argument(help="成绩档案 .examarchive", metavar="FILE", readable=False)
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -90,9 +92,18 @@ def rank_command(
 )
 def report_command(
     file: ArchivePath,
-    out: Annotated[Path, typer.Option("--out", help="目标文件夹", metavar="DIR")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="目标文件夹；已有其中任一成绩文件时拒绝，不覆盖",
+            metavar="DIR",
+            readable=False,
+        ),
+    ],
     font: Annotated[
-        list[Path] | None, typer.Option("--font", help="补充的 TrueType 字体文件，可多次给出")
+        list[Path] | None,
+        typer.Option("--font", help="补充的 TrueType 字体文件，可多次给出", readable=False),
     ] = None,
 ) -> None:
     """Write the workbook and the PDFs."""

@@ -33,7 +33,6 @@ class Prepared:
     draft: PaperDraft
     roster: list[Candidate]
     centre: Path
-    recipient: Path
     sealed: headquarters.Sealed
     room_passwords: dict[str, str]
     site_passwords: dict[str, str]
@@ -104,7 +103,6 @@ def _prepare(settings: DemoSettings, folders: Folders, steps: Steps) -> Prepared
         draft=draft,
         roster=roster,
         centre=centre,
-        recipient=recipient,
         sealed=sealed,
         room_passwords=room_passwords,
         site_passwords=site_passwords,
@@ -143,7 +141,7 @@ def _hold_exam(
         with steps.step("考点：结束考试，导出签名并加密的结果"):
             room.end_sitting(running)
             reports = seats.reports(people)
-            results = room.export_results(running, folders, prepared.recipient)
+            results = room.export_results(running, folders)
             room.save_audit_log(running, folders)
             _picture_staff(settings, folders, running)
             steps.say(f"抽题种子：{settings.seed}")

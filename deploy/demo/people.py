@@ -53,7 +53,7 @@ def write_roster(path: Path, roster: list[Candidate]) -> None:
     book = Workbook()
     sheet = book.active
     assert sheet is not None  # noqa: S101  a new workbook has a sheet
-    sheet.append(["准考证号", "姓名", "身份证号", "单位", "代表队", "是否替补", "座位"])
+    sheet.append(["准考证号", "姓名", "身份证号", "单位", "代表队", "是否替补", "机位"])
     for person in roster:
         sheet.append(
             [

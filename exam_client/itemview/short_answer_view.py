@@ -39,12 +39,12 @@ class ShortAnswerView(TypedView):
         below = QHBoxLayout()
         below.addWidget(self._composing_hint, 1)
         below.addWidget(self._counter)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
-        column.addWidget(TextFlow([part.stem], self))
-        column.addWidget(self._box, 1)
-        column.addLayout(below)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(12)
+        self._column.addWidget(TextFlow([part.stem], self))
+        self._column.addWidget(self._box, 1)
+        self._column.addLayout(below)
         self._box.textChanged.connect(self._on_counted)
         self._watch([self._box])
         self._on_counted()
@@ -63,3 +63,4 @@ class ShortAnswerView(TypedView):
         if left <= _NEAR_LIMIT_CHARS:
             words += self.tr("，还可写 %1 字").replace("%1", str(left))
         self._counter.setText(words)
+        self._column.activate()  # at once, or its first character is cut until the next layout

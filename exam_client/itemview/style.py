@@ -4,6 +4,7 @@ Contrast of text on its ground is at least 7 : 1, text is at least 16 pixels, an
 by colour alone: every state also has a shape or a word.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from PySide6.QtGui import QColor
@@ -23,6 +24,9 @@ RED_SOFT = QColor("#fdecea")
 
 FONT_FAMILIES = ("Noto Sans CJK SC", "WenQuanYi Micro Hei", "Microsoft YaHei", "sans-serif")
 """First one installed wins: Linux images, Linux without Noto, Windows."""
+
+DIGIT_FAMILIES = ("Noto Sans Mono CJK SC", "DejaVu Sans Mono", "Consolas", "monospace")
+"""For what is compared digit by digit: every digit is equally wide."""
 
 CHROME_PX = 17
 """Text around the item: header, buttons, navigator."""
@@ -57,7 +61,7 @@ def font_step_stylesheet(step: FontStep) -> str:
 
 def stylesheet() -> str:
     """The stylesheet of the whole program."""
-    families = ", ".join(f'"{family}"' for family in FONT_FAMILIES[:-1]) + ", sans-serif"
+    families, digits = _family_list(FONT_FAMILIES), _family_list(DIGIT_FAMILIES)
     return f"""
 * {{ font-family: {families}; font-size: {CHROME_PX}px; color: {INK.name()}; }}
 QWidget#kiosk_window, QWidget[ground="true"] {{ background: {GROUND.name()}; }}
@@ -74,7 +78,7 @@ QLabel[role="field"] {{ font-size: 18px; font-weight: 700; }}
 QLabel[role="hint"] {{ font-size: 16px; color: {INK_SOFT.name()}; }}
 QLabel[role="hint"][alert="true"] {{ color: {RED.name()}; font-weight: 700; }}
 QLabel[role="seat"] {{ font-size: 104px; font-weight: 700; color: {ACCENT.name()}; }}
-QLabel[role="receipt"] {{ font-size: 26px; font-weight: 700; }}
+QLabel[role="receipt"] {{ font-family: {digits}; font-size: 26px; font-weight: 700; }}
 QLabel[role="mark"] {{ font-size: 64px; }}
 QLabel[notice="good"], QLabel[notice="warn"], QLabel[notice="bad"] {{
     border-radius: 8px; padding: 10px 16px; font-size: 18px;
@@ -139,3 +143,8 @@ QFrame#paper_footer {{ background: {CARD.name()}; border-top: 1px solid {LINE.na
 QFrame#navigator {{ background: {CARD.name()}; border-left: 1px solid {LINE.name()}; }}
 QFrame#part_current {{ border-left: 4px solid {ACCENT.name()}; }}
 """
+
+
+def _family_list(families: Sequence[str]) -> str:
+    """As a stylesheet wants it; the last one is a generic name, which is not quoted."""
+    return ", ".join([*(f'"{family}"' for family in families[:-1]), families[-1]])

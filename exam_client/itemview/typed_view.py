@@ -27,6 +27,7 @@ class TypedView(PartView):
         self._composing_hint = QLabel(self)
         self._composing_hint.setObjectName("composing_hint")
         self._composing_hint.setProperty("role", "hint")
+        self._composing_hint.setWordWrap(True)  # beside a case's material one line is too long
 
     @property
     def is_pending(self) -> bool:

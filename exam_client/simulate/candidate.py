@@ -99,7 +99,7 @@ class SimulatedCandidate:
             config = install(self._files, kiosk.folder, facts, root=kiosk.root, centre=kiosk.centre)
         if not is_enrolled(self._files, config):
             if planned.join_code is None:
-                raise InputError(SIMULATE_PLAN, f"机位 {planned.seat_id} 尚未登记，也没有加入码")
+                raise InputError(SIMULATE_PLAN, f"机位 {planned.seat_id} 尚未登记，也没有登记码")
             await enrol(self._files, config, planned.join_code)
             self._tell("enrolled")
         return config

@@ -79,7 +79,8 @@ async def _run_one(candidate: SimulatedCandidate) -> dict[str, Any]:
         return record | acknowledged(await candidate.run())
     except ExamError as error:
         _log.warning("candidate_failed", extra={"seat_id": planned.seat_id, "code": error.code})
-        return record | {"problem": {"code": error.code, "message": error.message}}
+        problem = {"code": error.code, "message": error.message, "status": error.exit_status}
+        return record | {"problem": problem}
 
 
 def acknowledged(snapshot: KioskSnapshot) -> dict[str, Any]:

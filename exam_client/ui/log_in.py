@@ -74,7 +74,7 @@ class LogInScreen(QWidget):
         )
         self._room_code = _Field(
             name=object_names.LOG_IN_ROOM_CODE,
-            title=self.tr("考场口令"),
+            title=self.tr("考场码"),
             pattern="[0-9]*",
             chars_max=limits.room_code_digits,
         )
@@ -167,7 +167,7 @@ class LogInScreen(QWidget):
         if not id_number_is_valid(id_number):
             return self.tr("身份证号有误：最后一位与前 17 位不符，请逐位核对。"), self._id_number
         if len(self._room_code.text()) < limits.room_code_digits:
-            return self.tr("考场口令是 6 位数字，请看考场前方的公布。"), self._room_code
+            return self.tr("考场码是 6 位数字，请看考场前方的公布。"), self._room_code
         return "", None
 
     def _on_edited(self) -> None:
@@ -236,7 +236,7 @@ class LogInScreen(QWidget):
         fields: tuple[tuple[QLineEdit, str], ...] = (
             (self._admission, self.tr("准考证号")),
             (self._id_number, self.tr("身份证号（18 位）")),
-            (self._room_code, self.tr("考场口令（6 位数字，由监考老师公布）")),
+            (self._room_code, self.tr("考场码（6 位数字，由监考老师公布）")),
         )
         for field, title in fields:
             caption: QLabel = label(title, "field")

@@ -217,5 +217,5 @@ def _submit_warning(screen: PaperScreen, snapshot: KioskSnapshot) -> str:
 def _pause_text(screen: PaperScreen, *, is_whole_room: bool) -> str:
     who = screen.tr("全场考试暂停") if is_whole_room else screen.tr("监考老师暂停了本机位的考试")
     return who + screen.tr(
-        "，计时已经停止，您的剩余时间不受影响。请在座位上安静等候，恢复后自动回到原来的题目。"
+        "，计时已经停止，您的剩余时间不受影响。请在原位安静等候，恢复后自动回到原来的题目。"
     )

@@ -94,7 +94,7 @@ def waiting_saying(snapshot: KioskSnapshot) -> Saying:
         return Saying(
             mark=Mark.CROSS,
             headline=tr("网络暂时断开"),
-            detail=tr("正在自动重新连接，请在座位上等候，不需要任何操作。"),
+            detail=tr("正在自动重新连接，请在原位等候，不需要任何操作。"),
         )
     if not snapshot.is_present:
         return Saying(

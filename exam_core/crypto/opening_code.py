@@ -17,6 +17,8 @@ CODE_GROUP = declare("opening.code_group", "请重新核对提示的那一组数
 GROUPS = 6
 GROUP_DIGITS = 5
 
+_DIGITS = "0123456789"
+_FULL_WIDTH = str.maketrans("０１２３４５６７８９", _DIGITS)
 _DAMM = (
     (0, 3, 1, 7, 5, 9, 8, 6, 4, 2),
     (7, 0, 9, 2, 1, 5, 4, 8, 6, 3),
@@ -46,13 +48,14 @@ def group_is_valid(group: str) -> bool:
 def parse_code(text: str) -> str:
     """The code in its one written form, however it was spaced or dashed.
 
-    Full-width digits count as digits.
+    Full-width digits count as digits; those of other scripts do not.
 
     Raises:
         InputError: `opening.code_shape`, or `opening.code_group` naming the wrong groups.
     """
-    digits = "".join(str(int(char)) for char in text if char.isdecimal())
-    others = {char for char in text if not char.isdecimal()}
+    plain = text.translate(_FULL_WIDTH)
+    digits = "".join(char for char in plain if char in _DIGITS)
+    others = set(plain) - set(_DIGITS)
     if len(digits) != GROUPS * GROUP_DIGITS or not others <= set(" -–—－\t\r\n\u3000"):
         raise InputError(CODE_SHAPE, f"启封码应有 {GROUPS * GROUP_DIGITS} 位数字")
     groups = [digits[at : at + GROUP_DIGITS] for at in range(0, len(digits), GROUP_DIGITS)]

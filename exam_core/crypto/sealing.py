@@ -38,6 +38,14 @@ def recipient_of(identity: SealingIdentity) -> Recipient:
     return Recipient(str(_identity(identity).to_public()))
 
 
+def is_recipient(text: str) -> bool:
+    """Whether this is a public X25519 sealing key, in the one spelling that age gives it."""
+    try:
+        return str(_recipient(Recipient(text))) == text
+    except InputError:
+        return False
+
+
 def seal(plaintext: bytes, recipients: list[Recipient]) -> bytes:
     """Encrypt so that any one of the recipients can open it.
 
@@ -46,11 +54,7 @@ def seal(plaintext: bytes, recipients: list[Recipient]) -> bytes:
     """
     if not recipients:
         raise InputError(SEAL_KEY, "没有指定接收方公钥")
-    try:
-        keys = [pyrage.x25519.Recipient.from_str(recipient) for recipient in recipients]
-    except (pyrage.RecipientError, UnicodeEncodeError) as error:
-        raise InputError(SEAL_KEY, "接收方公钥格式不对") from error
-    return bytes(pyrage.encrypt(plaintext, keys))
+    return bytes(pyrage.encrypt(plaintext, [_recipient(one) for one in recipients]))
 
 
 def unseal(ciphertext: bytes, identity: SealingIdentity) -> bytes:
@@ -83,6 +87,13 @@ def unseal_with_passphrase(ciphertext: bytes, passphrase: str) -> bytes:
     if plaintext is None:
         raise IntegrityError(SEAL_OPEN, "无法解密：口令不对或文件已损坏")
     return plaintext
+
+
+def _recipient(text: Recipient) -> pyrage.x25519.Recipient:
+    try:
+        return pyrage.x25519.Recipient.from_str(text)
+    except (pyrage.RecipientError, UnicodeEncodeError) as error:
+        raise InputError(SEAL_KEY, "接收方公钥格式不对") from error
 
 
 def _check_header(ciphertext: bytes) -> None:

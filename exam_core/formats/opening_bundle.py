@@ -26,7 +26,9 @@ from exam_core.formats.trust_root import TrustRoot
 from exam_core.model.identifiers import CentreId, FormNumber, PaperId, SittingId
 
 OPENING_KEY = declare(
-    "opening.key", "考点启封密钥或其口令不对，或启封包不是给本考点的；请核对密钥文件和启封包。"
+    "opening.key",
+    "考点启封密钥或其口令不对，或启封包不是给本考点的，或启封包已损坏；"
+    "请核对密钥文件和口令，仍打不开时请重新拷贝并导入启封包。",
 )
 OPENING_CODE = declare("opening.code", "启封码不对，请与总部逐组核对后重新输入；试卷没有打开。")
 OPENING_MALFORMED = declare("opening.malformed", "启封包内容不对，请联系总部重新取得启封包。")

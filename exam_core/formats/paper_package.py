@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from exam_core import limits
-from exam_core.crypto.sealing import Recipient, SealingIdentity, seal, unseal
+from exam_core.crypto.sealing import Recipient, SealingIdentity, is_recipient, seal, unseal
 from exam_core.crypto.signing import PrivateSigningKey
 from exam_core.errors import InputError, IntegrityError, declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
@@ -44,7 +44,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `sequence` rises with every package made for the sitting; a server refuses a lower one.
     `duration_ms` is the working time before any accommodation. `scoring_note` is shown with the
-    rules. Form numbers run from 1 without gaps.
+    rules. Form numbers run from 1 without gaps. `results_recipients` are all who can open the
+    results of the sitting: the rooms seal to them and to nobody else.
     """
 
     suite: str
@@ -54,6 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sequence: int
     duration_ms: int
     scoring_note: str
+    results_recipients: tuple[Recipient, ...]
     members: tuple[Member, ...]
 
     def __post_init__(self) -> None:
@@ -61,6 +63,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise InputError(PACKAGE_MALFORMED, f"不支持的密码套件 {self.suite[:20]}")
         if self.sequence < 1 or not 0 < self.duration_ms <= limits.duration_ms_max:
             raise InputError(PACKAGE_MALFORMED, "试卷包的序号或考试时长不对")
+        if not 1 <= len(self.results_recipients) <= limits.results_recipients_max:
+            raise InputError(PACKAGE_MALFORMED, "试卷包没有写明结果接收方，或接收方过多")
+        if not all(map(is_recipient, self.results_recipients)):
+            raise InputError(PACKAGE_MALFORMED, "试卷包中的结果接收方公钥格式不对")
         if not 1 <= len(self.members) <= limits.package_members_max:
             raise InputError(PACKAGE_MALFORMED, "试卷包的卷数不对")
         end = 0
@@ -104,6 +110,7 @@ def build_package(
     sequence: int,
     duration_ms: int,
     scoring_note: str,
+    results_recipients: Sequence[Recipient],
     sealed_forms: Sequence[bytes],
     keys: Sequence[PrivateSigningKey],
 ) -> bytes:
@@ -124,6 +131,7 @@ def build_package(
         sequence=sequence,
         duration_ms=duration_ms,
         scoring_note=scoring_note,
+        results_recipients=tuple(results_recipients),
         members=tuple(members),
     )
     envelope = sign_envelope(encode_canonical(manifest), PAYLOAD_TYPE, keys)

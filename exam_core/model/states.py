@@ -6,7 +6,6 @@ nothing. The diagrams in `docs/architecture.md` are generated from these tables.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
 
 from exam_core.errors import StateError, declare
 
@@ -25,6 +24,17 @@ class SittingState(StrEnum):
     CLOSED = "closed"  # results exported and signed; nothing changes any more
 
 
+SITTING_TITLES: Mapping[SittingState, str] = {
+    SittingState.PREPARED: "待启封",
+    SittingState.OPENED: "已启封，待开考",
+    SittingState.RUNNING: "考试进行中",
+    SittingState.HELD: "暂停",
+    SittingState.ENDED: "已结束",
+    SittingState.CLOSED: "已归档",
+}
+"""What pages and messages call the states."""
+
+
 class SittingEvent(StrEnum):
     """What can happen to a sitting."""
 
@@ -35,6 +45,15 @@ class SittingEvent(StrEnum):
     END = "end"
     CLOSE = "close"
 
+
+SITTING_EVENT_TITLES: Mapping[SittingEvent, str] = {
+    SittingEvent.OPEN: "启封",
+    SittingEvent.START: "开考",
+    SittingEvent.HOLD: "暂停",
+    SittingEvent.RESUME: "继续",
+    SittingEvent.END: "结束考试",
+    SittingEvent.CLOSE: "导出归档",
+}
 
 SITTING_TABLE: Mapping[tuple[SittingState, SittingEvent], SittingState] = {
     (SittingState.PREPARED, SittingEvent.OPEN): SittingState.OPENED,
@@ -56,6 +75,14 @@ class SessionState(StrEnum):
     CLOSED = "closed"  # submitted, timed out or ended; nothing after it counts
 
 
+SESSION_TITLES: Mapping[SessionState, str] = {
+    SessionState.INITIAL: "待开考",
+    SessionState.INTERACTING: "作答中",
+    SessionState.SUSPENDED: "暂停",
+    SessionState.CLOSED: "已结束",
+}
+
+
 class SessionEvent(StrEnum):
     """What can happen to a session."""
 
@@ -66,6 +93,15 @@ class SessionEvent(StrEnum):
     TIME_UP = "time_up"
     END = "end"
 
+
+SESSION_EVENT_TITLES: Mapping[SessionEvent, str] = {
+    SessionEvent.BEGIN: "开始作答",
+    SessionEvent.SUSPEND: "暂停",
+    SessionEvent.RESUME: "继续",
+    SessionEvent.SUBMIT: "交卷",
+    SessionEvent.TIME_UP: "到时收卷",
+    SessionEvent.END: "收卷",
+}
 
 SESSION_TABLE: Mapping[tuple[SessionState, SessionEvent], SessionState] = {
     (SessionState.INITIAL, SessionEvent.BEGIN): SessionState.INTERACTING,
@@ -78,9 +114,6 @@ SESSION_TABLE: Mapping[tuple[SessionState, SessionEvent], SessionState] = {
     (SessionState.SUSPENDED, SessionEvent.END): SessionState.CLOSED,
 }
 
-_StateT = TypeVar("_StateT", bound=StrEnum)
-_EventT = TypeVar("_EventT", bound=StrEnum)
-
 
 def next_sitting_state(state: SittingState, event: SittingEvent) -> SittingState:
     """The state after `event`.
@@ -88,7 +121,11 @@ def next_sitting_state(state: SittingState, event: SittingEvent) -> SittingState
     Raises:
         StateError: `sitting.state`, naming both.
     """
-    return _next(SITTING_TABLE, state, event, SITTING_STATE)
+    after = SITTING_TABLE.get((state, event))
+    if after is None:
+        words = f"场次“{SITTING_TITLES[state]}”时不能“{SITTING_EVENT_TITLES[event]}”"
+        raise StateError(SITTING_STATE, words, state=str(state), event=str(event))
+    return after
 
 
 def next_session_state(state: SessionState, event: SessionEvent) -> SessionState:
@@ -97,15 +134,8 @@ def next_session_state(state: SessionState, event: SessionEvent) -> SessionState
     Raises:
         StateError: `session.state`, naming both.
     """
-    return _next(SESSION_TABLE, state, event, SESSION_STATE)
-
-
-def _next(
-    table: Mapping[tuple[_StateT, _EventT], _StateT], state: _StateT, event: _EventT, code: str
-) -> _StateT:
-    after = table.get((state, event))
+    after = SESSION_TABLE.get((state, event))
     if after is None:
-        raise StateError(
-            code, f"状态“{state}”下不能执行“{event}”", state=str(state), event=str(event)
-        )
+        words = f"考生“{SESSION_TITLES[state]}”时不能“{SESSION_EVENT_TITLES[event]}”"
+        raise StateError(SESSION_STATE, words, state=str(state), event=str(event))
     return after

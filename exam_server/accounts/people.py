@@ -97,18 +97,17 @@ class People:
             StateError: `access.wait`.
         """
         keys = (f"name:{name}", f"source:{source}")
-        self._refuse_while_waiting(keys)
+        self._begin_try(keys)
         with self._store.transaction() as db:
             row = find_account(db, name)
             account = (row.account_id, row.name, row.roles, row.password_phc) if row else None
         is_match = password_matches(password, account[3] if account else self._decoy())
         with self._turn:
             if account is None or not is_match:
-                for key in keys:
-                    self._throttle.failed(key, self._clock.monotonic_ms())
                 raise InputError(SIGN_IN_REFUSED, "账号或密码不对")
-            for key in keys:
-                self._throttle.passed(key)
+            # Of the source only this try: who has an account clears no guesses at others'.
+            self._throttle.passed(keys[0])
+            self._throttle.take_back(keys[1])
             return self._begin(account[0], account[1], account[2])
 
     def knows(self, name: str) -> bool:
@@ -136,10 +135,14 @@ class People:
         with self._turn:
             self._sessions.pop(_key_of(token), None)
 
-    def _refuse_while_waiting(self, keys: tuple[str, ...]) -> None:
+    def _begin_try(self, keys: tuple[str, ...]) -> None:
+        """Counted before the slow check: tries at the same time are not free."""
         with self._turn:
             now = self._clock.monotonic_ms()
             wait = max(self._throttle.wait_ms(key, now) for key in keys)
+            if not wait:
+                for key in keys:
+                    self._throttle.failed(key, now)
         if wait:
             seconds = -(-wait // 1000)
             raise StateError(SIGN_IN_WAIT, f"请 {seconds} 秒后再试", wait_ms=wait)

@@ -36,6 +36,13 @@ class Throttle:
             wait = limits.throttle_wait_ms_min * 2 ** min(excess, 20)
             tally.open_at_ms = now_ms + min(wait, limits.throttle_wait_ms_max)
 
+    def take_back(self, key: str) -> None:
+        """Uncount the last try, which was no failure; earlier ones stay counted."""
+        tally = self._tallies.get(key)
+        if tally:
+            tally.fails = max(0, tally.fails - 1)
+            tally.open_at_ms = 0
+
     def passed(self, key: str) -> None:
         """Forget the failures of this key."""
         self._tallies.pop(key, None)

@@ -154,6 +154,12 @@ def import_results(
     say(
         f"考点 {done.manifest.centre_id}：应考 {counts.rostered}，交卷 {counts.submitted}，"
         f"未交卷 {counts.unsubmitted}，缺考 {counts.absent}；待人工评分 {done.tasks} 份。"
+        + (
+            f"\n{done.anomalous_sessions} 名考生的作答记录有异常，异常部分未计入；"
+            "请在网页“成绩”中查看异常记录。"
+            if done.anomalous_sessions
+            else ""
+        )
         + ("" if done.is_new else "（已导入过，没有变化）"),
         as_json=as_json,
         centre_id=done.manifest.centre_id,
@@ -163,6 +169,7 @@ def import_results(
         unsubmitted=counts.unsubmitted,
         absent=counts.absent,
         tasks=done.tasks,
+        anomalous_sessions=done.anomalous_sessions,
         is_new=done.is_new,
     )
 

@@ -10,13 +10,13 @@ from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.people import People
 from exam_server.accounts.roles import ROOM_ROLES, parse_roles, write_roles
-from exam_server.bootstrap import open_store, serve_room
 from exam_server.clock import SystemClock
 from exam_server.command_line import AsJson, DataFolder, read_secret, say
-from exam_server.folder import only_user, read_input, write_atomically
+from exam_server.folder import only_user, read_input, refuse_existing, write_atomically
 from exam_server.room.folder import RoomFolder
+from exam_server.room.serve import open_store, serve_room
 from exam_server.room.services import imports, set_up
-from exam_server.room.services.results import export_results, parse_recipients
+from exam_server.room.services.results import export_results
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,10 +32,12 @@ def init(
     data: DataFolder,
     centre_id: Annotated[str, typer.Option(help="考点编号，例如 C01")],
     name: Annotated[str, typer.Option(help="考点名称")],
-    root: Annotated[Path, typer.Option(help="总部的 root.json")],
+    root: Annotated[Path, typer.Option(help="总部的 root.json", readable=False)],
     address: Annotated[list[str], typer.Option(help="服务器的 IP 或主机名，可多次给出")],
-    opening_key_out: Annotated[Path, typer.Option(help="考点启封密钥写到哪里（U 盘）")],
-    passphrase_file: Annotated[Path, typer.Option(help="启封密钥的口令，一行文字")],
+    opening_key_out: Annotated[
+        Path, typer.Option(help="考点启封密钥写到哪里（U 盘）", readable=False)
+    ],
+    passphrase_file: Annotated[Path, typer.Option(help="启封密钥的口令，一行文字", readable=False)],
     database: Annotated[str, typer.Option(help="数据库地址")] = set_up.DEFAULT_DATABASE,
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +63,12 @@ def init(
 
 
 @app.command(help="安装总部签名的考点文件。")
-def install_centre(*, data: DataFolder, signed: Path, as_json: AsJson = False) -> None:
+def install_centre(
+    *,
+    data: DataFolder,
+    signed: Annotated[Path, typer.Argument(help="总部签名的考点文件", readable=False)],
+    as_json: AsJson = False,
+) -> None:
     """Keep the centre's descriptor that headquarters signed."""
     folder = RoomFolder(data)
     folder.require()
@@ -77,7 +84,7 @@ def add_account(
     data: DataFolder,
     name: Annotated[str, typer.Option(help="账号名")],
     roles: Annotated[str, typer.Option(help=f"角色，逗号分隔：{'、'.join(ROOM_ROLES)}")],
-    password_file: Annotated[Path, typer.Option(help="密码，一行文字")],
+    password_file: Annotated[Path, typer.Option(help="密码，一行文字", readable=False)],
     as_json: AsJson = False,
 ) -> None:
     """Make an account of this room."""
@@ -95,7 +102,11 @@ def add_account(
 
 @app.command(help="校验并导入试卷包和启封包。")
 def import_package(
-    *, data: DataFolder, package: Path, opening: Path, as_json: AsJson = False
+    *,
+    data: DataFolder,
+    package: Annotated[Path, typer.Argument(help="试卷包 .exampkg", readable=False)],
+    opening: Annotated[Path, typer.Argument(help="本考点的启封包 .examopen", readable=False)],
+    as_json: AsJson = False,
 ) -> None:
     """Verify and keep the paper package and its opening bundle."""
     folder = RoomFolder(data)
@@ -112,7 +123,8 @@ def import_package(
         store.close()
     say(
         f"试卷包有效：{manifest.title}，共 {len(manifest.members)} 卷，"
-        f"{manifest.duration_ms / 60_000:g} 分钟。",
+        f"{manifest.duration_ms / 60_000:g} 分钟。\n"
+        "启封包已收存；它能否打开，只有用考点启封密钥才能检验。",
         as_json=as_json,
         sitting_id=manifest.sitting_id,
         sequence=manifest.sequence,
@@ -120,11 +132,11 @@ def import_package(
     )
 
 
-@app.command(help="导入名单，安排座位，抽取每人的卷号。")
+@app.command(help="导入名单，安排机位，抽取每人的卷号。")
 def import_roster(
     *,
     data: DataFolder,
-    roster: Path,
+    roster: Annotated[Path, typer.Argument(help="名单 .xlsx，见 docs/roster.md", readable=False)],
     seed: Annotated[str, typer.Option(help="分卷种子（64 位十六进制）；不给则抽取")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -139,8 +151,14 @@ def import_roster(
             roster=read_input(roster, bytes_max=limits.package_bytes_max, name="名单"),
             seed_hex=seed,
         )
+        count = imports.count_candidates(store)
         store.close()
-    say(f"名单已导入。分卷种子：{drawn}", as_json=as_json, form_seed=drawn)
+    say(
+        f"名单已导入，共 {count} 名考生。分卷种子：{drawn}",
+        as_json=as_json,
+        form_seed=drawn,
+        candidates=count,
+    )
 
 
 @app.command(help="启动考场服务；SIGTERM 停止。")
@@ -162,14 +180,13 @@ def serve(
 def export(
     *,
     data: DataFolder,
-    recipient: Annotated[Path, typer.Option(help="阅卷点的接收方公钥文件，每行一个")],
-    out: Annotated[Path, typer.Option(help="结果包写到哪里")],
+    out: Annotated[Path, typer.Option(help="结果包写到哪里；已有同名文件时拒绝", readable=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Write the results bundle and close the sitting."""
+    """Write the results bundle, sealed to whom the package names, and close the sitting."""
     folder = RoomFolder(data)
     folder.require()
-    text = read_input(recipient, bytes_max=limits.config_bytes_max, name="接收方公钥")
+    refuse_existing(out)
     with only_user(data):
         store = open_store(folder)
         bundle = export_results(
@@ -177,7 +194,6 @@ def export(
             folder,
             AuditTrail(folder.audit_file, SystemClock()),
             actors=("命令行",),
-            recipients=parse_recipients(text.decode("utf-8", "replace")),
         )
         store.close()
     write_atomically(out, bundle)

@@ -3,7 +3,6 @@
 Event loop only. Time is the room's working time on the monotonic clock.
 """
 
-from exam_core.errors import StateError
 from exam_core.formats.journal_entries import SubmitReason
 from exam_core.model.identifiers import SessionId
 from exam_core.model.states import SessionState, SittingEvent, SittingState
@@ -14,7 +13,7 @@ from exam_server.room.core import RoomCore
 from exam_server.room.intake import Intake
 from exam_server.room.live import LiveSession
 from exam_server.room.services import conduct
-from exam_server.room.services.opening import OPENING_NO_KEY, OpenedPaper
+from exam_server.room.services.opening import OpenedPaper, paper_is_shut
 from exam_server.store.room import ABSENT
 
 _BEGUN_STATES = frozenset({SittingState.RUNNING, SittingState.HELD, SittingState.ENDED})
@@ -33,11 +32,11 @@ class Course:
         """Start, hold, resume or end; everybody is told. `person` is None when time is up.
 
         Raises:
-            StateError: `sitting.state`; `opening.no_key` when the paper is not in memory.
+            StateError: `sitting.state`; `opening.never`, `opening.no_key` without an open paper.
         """
         async with self._core.turn:
             if event is SittingEvent.START and self._state.opened is None:
-                raise StateError(OPENING_NO_KEY, "服务重启后须先由两人重新启封")
+                raise paper_is_shut(self._state.clock.state)
             now = self._core.now_ms()
             after = await self._core.in_thread(
                 conduct.change_sitting,
@@ -76,15 +75,12 @@ class Course:
                     self._send_begin(session, opened)
 
     async def tick(self) -> None:
-        """What time brings; called every second."""
+        """What time brings; called every second. What needs the disk comes last: it may be full."""
         now = self._core.now_ms()
         clock = self._state.clock
-        if clock.state is SittingState.RUNNING:
-            await self._core.in_thread(
-                conduct.persist_elapsed, self._core.store, clock.elapsed_at(now)
-            )
         sessions = list(self._state.sessions.values())
         for session in sessions:
+            self.close_submitted(session)  # again, when it failed before
             if session.state is SessionState.INTERACTING:
                 self._end_when_due(session, now)
         has_time = any(
@@ -94,6 +90,10 @@ class Course:
         )
         if clock.state is SittingState.RUNNING and clock.overtime_at(now) >= 0 and not has_time:
             await self.change_sitting(SittingEvent.END, None)
+        if self._state.clock.state is SittingState.RUNNING:
+            await self._core.in_thread(
+                conduct.persist_elapsed, self._core.store, clock.elapsed_at(now)
+            )
 
     def send_end_again(self, session: LiveSession) -> None:
         """Tell a kiosk that attached after the end."""
@@ -101,9 +101,9 @@ class Course:
             session.send(End(reason=session.end_reason))
 
     def close_submitted(self, session: LiveSession) -> None:
-        """The submit entry is durable: close the session, once."""
+        """Close the session, once, if its submit entry is on disk and has no receipt yet."""
         entry = session.submit_entry
-        if entry and session.session_id not in self._closing:
+        if entry and session.awaits_receipt and session.session_id not in self._closing:
             self._closing.add(session.session_id)
             self._core.spawn(self._close(session, entry.reason, entry.receipt))
 
@@ -180,5 +180,4 @@ class Course:
         if self.intake:
             self.intake.answer_wanted(session)
         self._core.send_clock(session)
-        if session.submit_entry and not session.receipt:
-            self.close_submitted(session)  # its entry became durable meanwhile
+        self.close_submitted(session)  # its entry became durable meanwhile

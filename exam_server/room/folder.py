@@ -9,6 +9,7 @@ import msgspec
 from exam_core.crypto.signing import PrivateSigningKey
 from exam_core.errors import InputError, declare
 from exam_core.formats.centre_descriptor import CentreDescriptor, parse_centre
+from exam_core.formats.paper_package import PaperPackage, verify_package
 from exam_core.formats.trust_root import TrustRoot, parse_root
 from exam_server import limits
 from exam_server.folder import read_input, require_folder, write_atomically
@@ -84,11 +85,6 @@ class RoomFolder:
         """The exported results."""
         return self.path / "results" / "room.examresults"
 
-    @property
-    def recipients_file(self) -> Path:
-        """For whom the results were sealed, one a line."""
-        return self.path / "results" / "recipients.txt"
-
     def require(self) -> None:
         """Refuse a folder that `init` did not make.
 
@@ -136,6 +132,18 @@ class RoomFolder:
             self.path / "centre.json", bytes_max=limits.config_bytes_max, name="考点文件"
         )
         return parse_centre(data)
+
+    def package(self, package_sha256: str) -> PaperPackage:
+        """An imported package, verified again.
+
+        Raises:
+            InputError: `file.unreadable`, `package.malformed`, `signature.*`.
+            IntegrityError: `package.altered`, `signature.*`.
+        """
+        data = read_input(
+            self.package_file(package_sha256), bytes_max=limits.package_bytes_max, name="试卷包"
+        )
+        return verify_package(data, self.root())
 
     def authority(self) -> KeyPair:
         """The centre's CA."""

@@ -13,7 +13,7 @@ from exam_core.errors import ExamError, IntegrityError, StateError, StorageError
 from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import Entry, SessionSubmitted
 from exam_core.model.identifiers import SegmentId
-from exam_core.model.states import SITTING_STATE, SessionState, SittingState
+from exam_core.model.states import SESSION_STATE, SITTING_STATE, SessionState, SittingState
 from exam_core.protocol.messages import Refused, Save, Saved, Submit, Submitted
 from exam_server.clock import Clock
 from exam_server.room.live import (
@@ -29,6 +29,10 @@ from exam_server.room.saving.writer import Batch, FrameWriter
 
 SUBMIT_ENTRY = declare("submit.no_entry", "没有收到交卷记录；考生机会自动重试，请稍候。")
 SUBMIT_RECEIPT = declare("submit.receipt", "回执与服务器记录不一致；保留机位现状，请技术人员核查。")
+
+PAPER_SHUT = declare(
+    "saving.paper_shut", "试卷尚未重新启封，暂存已满；请两人尽快启封，考生机会自动补传。"
+)
 
 Flag: TypeAlias = tuple[str, int, str]
 """(segment_id, seq, code): why a frame that is held does not count, or that it was late."""
@@ -52,7 +56,7 @@ class IntakeHooks:
 
     alarm: Callable[[LiveSession, str, str], None]
     keep_refused: Callable[[SegmentId, int, bytes, str], None]
-    close_submitted: Callable[[LiveSession], None]
+    close_submitted: Callable[[LiveSession], None]  # only if its submit entry is on disk
 
 
 class Intake:
@@ -96,6 +100,7 @@ class Intake:
             session.send(_refused(error, message.segment_id, message.seq))
         else:
             session.wanted_receipt = message.receipt
+            self._hooks.close_submitted(session)
 
     def answer_wanted(self, session: LiveSession) -> None:
         """Answer the submit that waited for the session to close."""
@@ -115,30 +120,42 @@ class Intake:
         self._put_flags(set(taken.flags))
         for refusal in taken.refusals:
             self._hooks.alarm(session, refusal.code, refusal.message)
-        if session.submit_entry and not session.receipt:
-            self._hooks.close_submitted(session)
+        self._hooks.close_submitted(session)
 
     def forget_uncommitted(self) -> None:
         """After a failed commit: go back to what is on disk; kiosks come again with the rest.
 
         Flags of frames that are on disk do not come again: they are owed until a later commit.
         """
-        self._must_repay = bool(self.owed_flags)
         for session in self._state.sessions.values():
-            for ledger in session.ledgers.values():
-                ledger.forget_uncommitted()
-            session.unchecked = [
-                one
-                for one in session.unchecked
-                if one.seq < session.ledgers[one.segment_id].durable
-            ]
-            entry = session.submit_entry
-            if entry and entry.seq >= session.ledgers[entry.segment_id].durable:
-                session.submit_entry = None
+            self._forget_uncommitted_of(session)
             if session.connection:
                 session.connection.close(CLOSE_LATER)
+        self._must_repay = bool(self.owed_flags)
+
+    def _forget_uncommitted_of(self, session: LiveSession) -> None:
+        ledgers = session.ledgers
+        for ledger in ledgers.values():
+            ledger.forget_uncommitted()
+            self._forget_flags_from(ledger)
+        session.unchecked.keep(lambda one: one.seq < ledgers[one.segment_id].durable)
+        entry = session.submit_entry
+        if entry and entry.seq >= ledgers[entry.segment_id].durable:
+            session.submit_entry = None
+
+    def _forget_flags_from(self, ledger: SegmentLedger) -> None:
+        """Flags of frames that are not on disk come again with their frames."""
+        gone = {
+            flag
+            for flag in self.owed_flags | self._state.known_flags
+            if flag[0] == ledger.segment_id and flag[1] >= ledger.durable
+        }
+        self.owed_flags -= gone
+        self._state.known_flags -= gone
 
     def _save(self, session: LiveSession, message: Save) -> None:
+        if not session.has_begun:
+            raise StateError(SESSION_STATE, "该考生尚未开始作答", seq=message.first_seq)
         ledger = session.ledgers.get(message.segment_id)
         if ledger is None:
             raise StateError(JOURNAL_GAP, "这一段作答记录没有登记", seq=message.first_seq)
@@ -147,6 +164,8 @@ class Intake:
         frames = ledger.new_frames(message.first_seq, message.frames)
         if self._writer.failure:
             raise self._writer.failure
+        if self._state.opened is None and not session.unchecked.has_room_for(frames):
+            raise StorageError(PAPER_SHUT, "启封之前不再接收该机位的作答")
         if self._must_repay:
             self._must_repay = False
             self._put_flags(self.owed_flags)
@@ -271,9 +290,10 @@ class Intake:
             for refusal in taken.refusals:
                 session.send(refusal)
                 self._hooks.alarm(session, refusal.code, refusal.message)
+            if any(code == LATE for _, _, code in taken.flags):
+                self._hooks.alarm(session, LATE, "考试结束后仍传来作答，请核对后评卷")
             session.send(_saved(ledger))
-            if session.submit_entry and not session.receipt:
-                self._hooks.close_submitted(session)
+            self._hooks.close_submitted(session)
 
         self._state.known_flags.update(taken.flags)
         self._writer.put(Batch(frames=taken.rows, flags=taken.flags, on_durable=on_durable))

@@ -3,6 +3,9 @@
 Event loop only.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from exam_core import limits as core_limits
 from exam_core.errors import InputError, StateError, declare
 from exam_core.model.identifiers import SeatId, SegmentId
@@ -101,27 +104,26 @@ class Kiosks:
             former, session.connection = session.connection, connection
             if former:
                 former.close(CLOSE_SUPERSEDED)
-            session.unsynced = 0
-            connection.send(
-                Attached(
-                    epochs={one.segment_id: one.epoch for one in session.ledgers.values()},
-                    held=tuple(_held(one) for one in session.ledgers.values()),
-                    sitting_state=self._state.clock.state,
-                    session_state=session.state,
-                )
-            )
-            self._core.send_clock(session)
-            await self._restore(session, connection, attach)
-            if session.receipt:
-                connection.send(Submitted(receipt=session.receipt))
-        self._course.send_end_again(session)
-        await self._course.begin_due()
+            with self._detaching(session, connection):
+                await self._greet(session, connection, attach)
+        with self._detaching(session, connection):
+            self._course.send_end_again(session)
+            await self._course.begin_due()
         return session
 
     def detach(self, session: LiveSession, connection: Connection) -> None:
         """The connection is gone."""
         if session.connection is connection:
             session.connection = None
+
+    @contextmanager
+    def _detaching(self, session: LiveSession, connection: Connection) -> Iterator[None]:
+        """Detach whatever goes wrong in the block: nobody else knows of the connection yet."""
+        try:
+            yield
+        except BaseException:  # also when the task is cancelled: the kiosk is gone
+            self.detach(session, connection)
+            raise
 
     def stage(self, session: LiveSession, stage: str) -> None:
         """The candidate went on before the paper; unknown stages are ignored."""
@@ -130,6 +132,21 @@ class Kiosks:
             self._core.spawn(
                 self._core.in_thread(conduct.set_stage, self._core.store, session.session_id, stage)
             )
+
+    async def _greet(self, session: LiveSession, connection: Connection, attach: Attach) -> None:
+        session.unsynced = 0
+        connection.send(
+            Attached(
+                epochs={one.segment_id: one.epoch for one in session.ledgers.values()},
+                held=tuple(_held(one) for one in session.ledgers.values()),
+                sitting_state=self._state.clock.state,
+                session_state=session.state,
+            )
+        )
+        self._core.send_clock(session)
+        await self._restore(session, connection, attach)
+        if session.receipt:
+            connection.send(Submitted(receipt=session.receipt))
 
     async def _register(self, session: LiveSession, segment_id: SegmentId) -> None:
         ledger = SegmentLedger(segment_id, 0)  # refuses a malformed id before it is stored

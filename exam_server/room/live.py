@@ -5,6 +5,7 @@ lives no longer than the process: connections, the opened paper, unsynced counts
 """
 
 import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exam_core.formats.journal import derive_journal_key
@@ -19,6 +20,7 @@ from exam_core.model.identifiers import (
 )
 from exam_core.model.states import SessionState
 from exam_core.protocol.messages import ServerMessage, encode_message
+from exam_server import limits
 from exam_server.room.saving.checking import AnswerTally, SegmentChecker, SessionFacts
 from exam_server.room.saving.ledger import SegmentLedger
 from exam_server.room.services.opening import OpenedPaper
@@ -100,6 +102,40 @@ class UncheckedFrame:
     head: bytes
 
 
+class UncheckedFrames:
+    """Frames of one session that nobody could open yet, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._frames: list[UncheckedFrame] = []
+        self._size_bytes = 0
+
+    def __iter__(self) -> Iterator[UncheckedFrame]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def append(self, one: UncheckedFrame) -> None:
+        """Keep one more."""
+        self._frames.append(one)
+        self._size_bytes += len(one.frame)
+
+    def clear(self) -> None:
+        """All were checked."""
+        self.keep(lambda _: False)
+
+    def keep(self, is_kept: Callable[[UncheckedFrame], bool]) -> None:
+        """Forget all others."""
+        self._frames = [one for one in self._frames if is_kept(one)]
+        self._size_bytes = sum(len(one.frame) for one in self._frames)
+
+    def has_room_for(self, frames: Sequence[bytes]) -> bool:
+        """Whether these may come too; what was loaded at the start counts."""
+        size = self._size_bytes + sum(map(len, frames))
+        count = len(self._frames) + len(frames)
+        return count <= limits.unchecked_frames_max and size <= limits.unchecked_bytes_max
+
+
 @dataclass(slots=True, kw_only=True)
 class LiveSession:
     """One candidate's attempt."""
@@ -116,7 +152,7 @@ class LiveSession:
     receipt: str = ""
     ledgers: dict[SegmentId, SegmentLedger] = field(default_factory=dict)
     checkers: dict[SegmentId, SegmentChecker] = field(default_factory=dict)
-    unchecked: list[UncheckedFrame] = field(default_factory=list)
+    unchecked: UncheckedFrames = field(default_factory=UncheckedFrames)
     tally: AnswerTally = field(default_factory=AnswerTally)
     submit_entry: SubmitEntry | None = None
     wanted_receipt: str = ""
@@ -126,10 +162,22 @@ class LiveSession:
     end_reason: SubmitReason = SubmitReason.TIME_UP
 
     @property
+    def has_begun(self) -> bool:
+        """Whether its kiosk was ever given the journal key; before, no frame of it is honest."""
+        return self.state is not SessionState.INITIAL and self.close_reason != ABSENT
+
+    @property
     def lacks_submit(self) -> bool:
         """Whether it began and its submit entry has not come."""
-        has_begun = self.state is not SessionState.INITIAL and self.close_reason != ABSENT
-        return has_begun and not self.receipt
+        return self.has_begun and not self.receipt
+
+    @property
+    def awaits_receipt(self) -> bool:
+        """Whether its submit entry is on disk and it was not yet closed with the receipt."""
+        entry = self.submit_entry
+        if entry is None or self.receipt:
+            return False
+        return entry.seq < self.ledgers[entry.segment_id].durable
 
     def send(self, message: ServerMessage) -> None:
         """Send to the kiosk, if it is connected."""

@@ -13,10 +13,13 @@ from exam_server.accounts.people import Person
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
 from exam_server.room.intake import Intake
-from exam_server.room.live import LiveSeat
+from exam_server.room.live import CLOSE_LATER, LiveSeat
 from exam_server.room.services import conduct
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.room.services.opening import OpenedPaper
+from exam_server.room.services.results import is_closed
+
+_DURABLE_LOOK_S = 0.005
 
 
 class Steering:
@@ -27,6 +30,7 @@ class Steering:
         self._state = core.state
         self._course = course
         self._intake = intake
+        self._exporting = asyncio.Lock()
 
     async def paper_opened(self, opened: OpenedPaper) -> None:
         """Two people opened the paper; frames that came while it was shut are checked now."""
@@ -89,7 +93,7 @@ class Steering:
         async with self._core.turn:
             session = self._seat(seat_id).session
             if session is None:
-                raise StateError(conduct.PRESENCE_EARLY, "该座位的考生尚未登录")
+                raise StateError(conduct.PRESENCE_EARLY, "该机位的考生尚未登录")
             if session.end_sent_at_ms is not None:
                 raise StateError(SESSION_STATE, "该考生正在收卷，不能补时")
             session.extra_ms = await self._core.in_thread(
@@ -114,22 +118,74 @@ class Steering:
     async def export(self, make_results: Callable[[], bytes]) -> bytes:
         """Run the export while nothing else changes; the sitting is closed when it returns.
 
+        Whatever was acknowledged, before or meanwhile, is in the results: saves are refused from
+        the start, and what was taken until then is on disk before the results are made. After an
+        export that failed the sitting is ended, as before, and kiosks are told to come again.
+
         Raises:
             StateError: `session.state`, while a session is still being collected.
         """
-        async with self._core.turn:
-            still_open = sum(
-                session.state in {SessionState.INTERACTING, SessionState.SUSPENDED}
-                for session in self._state.sessions.values()
-            )
-            if still_open and self._state.clock.state is SittingState.ENDED:
-                raise StateError(SESSION_STATE, f"还有 {still_open} 名考生正在收卷，请稍候再导出")
-            results = await self._core.in_thread(make_results)
-            self._core.enter(SittingState.CLOSED)
+        async with self._exporting:
+            async with self._core.turn:
+                if self._state.clock.state not in {SittingState.ENDED, SittingState.CLOSED}:
+                    return await self._core.in_thread(make_results)  # says what is wrong
+                self._refuse_while_open()
+                # In memory only, and without a word to the kiosks: this is what saving looks at.
+                self._show(SittingState.CLOSED)
+            try:
+                await self._taken_is_durable()
+                await self._core.finish()  # who has just handed in gets the receipt
+                async with self._core.turn:
+                    await self._refuse_without_receipt()
+                    results = await self._core.in_thread(make_results)
+                    self._core.enter(SittingState.CLOSED)
+            except BaseException:
+                await self._take_again()
+                raise
             return results
+
+    def _refuse_while_open(self) -> None:
+        still_open = sum(
+            session.state in {SessionState.INTERACTING, SessionState.SUSPENDED}
+            for session in self._state.sessions.values()
+        )
+        if still_open and self._state.clock.state is SittingState.ENDED:
+            raise StateError(SESSION_STATE, f"还有 {still_open} 名考生正在收卷，请稍候再导出")
+
+    async def _refuse_without_receipt(self) -> None:
+        """A receipt that is given after the export would be missing in the results."""
+        waiting = sum(
+            session.submit_entry is not None and not session.receipt
+            for session in self._state.sessions.values()
+        )
+        if waiting and not await self._core.in_thread(is_closed, self._core.store):
+            raise StateError(SESSION_STATE, f"还有 {waiting} 名考生正在收卷，请稍候再导出")
+
+    async def _taken_is_durable(self) -> None:
+        """Return when every frame that was taken is on disk and answered, or was given up."""
+        while any(  # noqa: ASYNC110  the writer knows no waiters; an export can wait a moment
+            ledger.durable != ledger.frames
+            for session in self._state.sessions.values()
+            for ledger in session.ledgers.values()
+        ):
+            await asyncio.sleep(_DURABLE_LOOK_S)
+
+    async def _take_again(self) -> None:
+        """After an export that failed: go on as the database says."""
+        # When it cannot be asked, nothing is taken until the next export: the safe side.
+        if await self._core.in_thread(is_closed, self._core.store):
+            self._core.enter(SittingState.CLOSED)
+            return
+        self._show(SittingState.ENDED)
+        for session in self._state.sessions.values():
+            if session.connection:
+                session.connection.close(CLOSE_LATER)
+
+    def _show(self, state: SittingState) -> None:
+        self._state.clock = self._state.clock.entered(state, self._core.now_ms())
 
     def _seat(self, seat_id: SeatId) -> LiveSeat:
         seat = self._state.seats.get(seat_id)
         if seat is None:
-            raise InputError(SEAT_UNKNOWN, f"没有座位 {seat_id[:20]}")
+            raise InputError(SEAT_UNKNOWN, f"没有机位 {seat_id[:20]}")
         return seat

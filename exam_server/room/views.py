@@ -1,16 +1,9 @@
 """What the pages show of the running room: plain values, made anew for every look."""
 
-from exam_core.model.states import SessionState, SittingState
+from exam_core.model.states import SITTING_TITLES, SessionState, SittingState
 from exam_server.room.live import LiveSeat, LiveSession, RoomState
 
-SITTING_TITLES = {
-    SittingState.PREPARED: "待启封",
-    SittingState.OPENED: "已启封，待开考",
-    SittingState.RUNNING: "考试进行中",
-    SittingState.HELD: "暂停",
-    SittingState.ENDED: "已结束",
-    SittingState.CLOSED: "已归档",
-}
+__all__ = ["SITTING_TITLES", "View", "room_view", "seat_view"]
 
 _STAGES = {"": "待核对身份", "confirmed": "已核对身份", "rules_read": "已读须知"}
 _CLOSED = {

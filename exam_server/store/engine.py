@@ -22,11 +22,15 @@ from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 DATABASE_URL = declare(
     "database.url", "数据库地址应形如 sqlite:////路径 或 postgresql+psycopg://用户@主机/库名。"
 )
+DATABASE_UNREACHABLE = declare(
+    "database.unreachable", "连不上数据库：请检查数据库服务是否在运行，以及地址、用户和密码。"
+)
 
 Db: TypeAlias = Session
 """A unit of work, as services pass it to queries; the word session means something else."""
 
 _BUSY_WAIT_MS = 5_000  # only a backup tool may hold the file; our own processes take a lock
+_CONNECTION_CLASSES = frozenset({"08", "28", "3D", "57"})  # no way in, no such base, shut down
 _CHECKPOINT_PAGES = 4_000  # 16 MiB: checkpoints come rarely, and not in every burst
 
 
@@ -109,4 +113,7 @@ def _own_errors() -> Iterator[None]:
         reason = str(error.orig)
         if "full" in reason or "No space" in reason:
             raise StorageError(STORAGE_FULL, "数据库所在磁盘空间不足", reason=reason) from error
+        sqlstate = getattr(error.orig, "sqlstate", "")  # of PostgreSQL; None when nothing answered
+        if sqlstate is None or sqlstate[:2] in _CONNECTION_CLASSES:
+            raise StorageError(DATABASE_UNREACHABLE, "连不上数据库", reason=reason) from error
         raise StorageError(STORAGE_FAILED, "数据库写入失败", reason=reason) from error

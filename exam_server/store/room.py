@@ -19,6 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from exam_core.errors import StorageError
+from exam_core.model.states import SittingState
+from exam_server.folder import STORAGE_FAILED
 from exam_server.store.base import Base, Bytes, IntPk, Millis, TextPk
 
 ABSENT = "absent"
@@ -172,6 +175,11 @@ def find_sitting(db: Session) -> SittingRow | None:
     return db.scalar(select(SittingRow))
 
 
+def lock_sitting(db: Session) -> SittingRow | None:
+    """The sitting; until the transaction ends nobody else changes it or appends frames."""
+    return db.scalar(select(SittingRow).with_for_update())
+
+
 def list_candidates(db: Session) -> list[CandidateRow]:
     """The roster, in the order of its file."""
     return list(db.scalars(select(CandidateRow).order_by(CandidateRow.position)))
@@ -277,7 +285,16 @@ def append_frames(
     """Insert frames (segment_id, seq, frame, received_utc_ms) and flags (segment_id, seq, code).
 
     One statement each through the driver: the ORM costs a hundred times more here.
+
+    Raises:
+        StorageError: `storage.failed`, for frames of a sitting that is closed: its results are
+            made, and what is not in them must not be acknowledged.
     """
+    if frames:
+        # Shared lock: an export waits for this commit, or this waits for the export's and sees it.
+        state = connection.scalar(select(SittingRow.state).with_for_update(read=True))
+        if state == SittingState.CLOSED:
+            raise StorageError(STORAGE_FAILED, "考试结果已导出，不再写入作答记录")
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     if frames:
         _many(connection, "frame", "segment_id, seq, frame, received_utc_ms", mark, frames)

@@ -92,7 +92,7 @@ def person_of(request: Request) -> Person:
 
 
 def present_person(request: Request) -> Person | None:
-    """The signed-in person, if any."""
+    """The signed-in person, if any; asking counts as the person's activity."""
     token = request.cookies.get(COOKIE)
     person: Person | None = request.app.state.site.people.person_of(token) if token else None
     return person

@@ -6,9 +6,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from exam_core.errors import ExamError
-from exam_core.protocol.http import status_of
 from exam_server import limits
-from exam_server.web.application import STATUS_OF_CODE, Site, render
+from exam_server.web.pages import Site, render, status_of_refusal
 from exam_server.web.permissions import (
     COOKIE,
     PUBLIC,
@@ -60,7 +59,7 @@ async def sign_in(request: Request) -> Response:
     except ExamError as error:
         if wants_json(request):
             raise
-        status = STATUS_OF_CODE.get(error.code) or status_of(error)
+        status = status_of_refusal(error)
         return render(request, "sign_in.html", status=status, error=error, name=name, next=after)
     is_local = after.startswith("/") and not after.startswith(("//", "/\\"))
     response = RedirectResponse(after if is_local else "/", status_code=303)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from exam_core.errors import StorageError, declare
+from exam_core.errors import InputError, StorageError, declare
 from grading.archive_file import write_durably
 from grading.reporting.candidate_pdf import score_reports_pdf
 from grading.reporting.ranking_pdf import ranking_pdf, team_pdf
@@ -12,6 +12,9 @@ from grading.result_model import Results, results_sha256
 
 REPORT_UNWRITTEN = declare(
     "report.unwritten", "成绩文件没有全部写成，请检查目标文件夹的空间和写入权限后再试。"
+)
+REPORT_EXISTS = declare(
+    "report.exists", "请换一个文件夹，或先移走其中原有的成绩文件；没有写入任何内容。"
 )
 
 REPORT_FILES: Mapping[str, Callable[[Results, str], bytes]] = {
@@ -24,15 +27,18 @@ REPORT_FILES: Mapping[str, Callable[[Results, str], bytes]] = {
 
 
 def write_reports(results: Results, folder: Path) -> tuple[Path, ...]:
-    """Write every document; one that cannot be made leaves the folder as it was.
+    """Write every document as a new file; on a failure the folder's files are as they were.
 
     Returns:
         The files, in the order of REPORT_FILES.
 
     Raises:
-        InputError: `report.missing_glyph`, `report.font`; nothing is written.
+        InputError: `report.exists`, `report.missing_glyph`, `report.font`; nothing is written.
         StorageError: `report.unwritten`.
     """
+    for name in REPORT_FILES:
+        if (folder / name).exists() or (folder / name).is_symlink():
+            raise InputError(REPORT_EXISTS, f"{folder / name} 已经存在")
     digest = results_sha256(results)
     documents = {name: make(results, digest) for name, make in REPORT_FILES.items()}
     try:
@@ -41,6 +47,11 @@ def write_reports(results: Results, folder: Path) -> tuple[Path, ...]:
         raise StorageError(
             REPORT_UNWRITTEN, f"建不了文件夹 {folder.name}：{error.strerror}"
         ) from error
-    for name, data in documents.items():
-        write_durably(folder / name, data, REPORT_UNWRITTEN)
+    try:
+        for name, data in documents.items():
+            write_durably(folder / name, data, REPORT_UNWRITTEN)
+    except StorageError:
+        for name in documents:  # ours alone: none of them was there before
+            (folder / name).unlink(missing_ok=True)
+        raise
     return tuple(folder / name for name in documents)

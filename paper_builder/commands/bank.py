@@ -22,6 +22,7 @@ from paper_builder.commands.console import (
     show_line,
     show_table,
 )
+from paper_builder.files import refuse_existing
 
 IMPORT_NOTHING = declare("import.nothing", "请按报告逐条改正后重新导入；题库没有改动。")
 
@@ -29,15 +30,20 @@ BankOption: TypeAlias = Annotated[
     str, typer.Option("--bank", help="题库：SQLite 文件的路径，或数据库地址。")
 ]
 
+OutputFile: TypeAlias = Annotated[
+    Path, typer.Argument(help="要写出的 .xlsx 文件；已有同名文件时拒绝。", readable=False)
+]
+
 _FINDINGS_SHOWN = 50
 
 
 def template(
-    file: Annotated[Path, typer.Argument(help="要写出的 .xlsx 文件。")],
+    file: OutputFile,
     *,
     as_json: JsonFlag = False,
 ) -> None:
     """Write the empty template."""
+    refuse_existing(file)
     write_template(file)
     if as_json:
         show_json({"file": str(file)})
@@ -46,7 +52,9 @@ def template(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="题库表（.xlsx）或文本题库（.txt）。")],
+    file: Annotated[
+        Path, typer.Argument(help="题库表（.xlsx）或文本题库（.txt）。", readable=False)
+    ],
     bank: BankOption,
     domain: Annotated[str, typer.Option(help="文本题库中试题的领域。")] = "",
     knowledge_point: Annotated[str, typer.Option(help="文本题库中试题的知识点。")] = "",
@@ -75,12 +83,13 @@ def import_(
 
 
 def export(
-    file: Annotated[Path, typer.Argument(help="要写出的 .xlsx 文件。")],
+    file: OutputFile,
     bank: BankOption,
     *,
     as_json: JsonFlag = False,
 ) -> None:
     """Write the current version of every item as a workbook."""
+    refuse_existing(file)
     with ItemBank.open(bank) as store:
         items = store.items()
         write_items(file, items, store.remarks())

@@ -56,7 +56,7 @@ def draw(
     blueprint: Annotated[
         str, typer.Option(help=f"蓝图文件（.toml），或预设：{'、'.join(preset_names())}。")
     ],
-    out: Annotated[Path, typer.Option(help="写入的新目录；内容在考试结束前保密。")],
+    out: Annotated[Path, typer.Option(help="写入的新目录；内容在考试结束前保密。", readable=False)],
     seed: Annotated[
         str, typer.Option(help="种子：64 位十六进制数字；不给则由系统随机产生并记入组卷记录。")
     ] = "",
@@ -89,8 +89,10 @@ def draw(
 
 
 def print_(
-    draft: Annotated[Path, typer.Argument(help="draw 写出的目录或其中的 paper.draft。")],
-    out: Annotated[Path, typer.Option(help="写入 PDF 的新目录。")],
+    draft: Annotated[
+        Path, typer.Argument(help="draw 写出的目录或其中的 paper.draft。", readable=False)
+    ],
+    out: Annotated[Path, typer.Option(help="写入 PDF 的新目录。", readable=False)],
     form: Annotated[list[int] | None, typer.Option(help="卷号，可重复；不给则为第 1 卷。")] = None,
     banner: Annotated[str, typer.Option(help="密级标识，例如“机密★启用前”。")] = "",
     *,

@@ -42,19 +42,23 @@ from paper_builder.publish.seal import (
 )
 
 KeyOption: TypeAlias = Annotated[
-    list[Path], typer.Option("--key", help="签名密钥文件，两人各一，可重复。")
+    list[Path], typer.Option("--key", help="签名密钥文件，两人各一，可重复。", readable=False)
 ]
-RootOption: TypeAlias = Annotated[Path, typer.Option("--root", help="信任根 root.json。")]
+RootOption: TypeAlias = Annotated[
+    Path, typer.Option("--root", help="信任根 root.json。", readable=False)
+]
 
 _RANGE = re.compile(r"(?P<path>.+)=(?P<first>\d{1,5})-(?P<last>\d{1,5})")
 
 
 def keys(
-    out: Annotated[Path, typer.Option(help="写入的新目录。")],
+    out: Annotated[Path, typer.Option(help="写入的新目录。", readable=False)],
     office: Annotated[
         list[str] | None, typer.Option(help="岗位，可重复；不给则为 setter 和 approver。")
     ] = None,
-    threshold: Annotated[int, typer.Option(help="至少几人签名才有效。")] = DEFAULT_THRESHOLD,
+    threshold: Annotated[
+        int, typer.Option(help="至少几人签名才有效，不少于 2。")
+    ] = DEFAULT_THRESHOLD,
     *,
     as_json: JsonFlag = False,
 ) -> None:
@@ -70,14 +74,17 @@ def keys(
 
 
 def sign_centre(
-    file: Annotated[Path, typer.Argument(help="考点送来的考点文件（未签名）。")],
+    file: Annotated[Path, typer.Argument(help="考点送来的考点文件（未签名）。", readable=False)],
     key: KeyOption,
     root: RootOption,
-    out: Annotated[Path, typer.Option(help="写出的已签名考点文件。")],
+    out: Annotated[
+        Path, typer.Option(help="写出的已签名考点文件；已有同名文件时拒绝。", readable=False)
+    ],
     *,
     as_json: JsonFlag = False,
 ) -> None:
     """Sign the descriptor of a centre."""
+    refuse_existing(out)
     trusted = read_root(root)
     data = read_file(file, core_limits.manifest_bytes_max, "考点文件")
     signed = sign_centre_file(data, [read_signing_key(path) for path in key], trusted)
@@ -90,7 +97,9 @@ def sign_centre(
 
 
 def seal(
-    draft: Annotated[Path, typer.Argument(help="draw 写出的目录或其中的 paper.draft。")],
+    draft: Annotated[
+        Path, typer.Argument(help="draw 写出的目录或其中的 paper.draft。", readable=False)
+    ],
     *,
     key: KeyOption,
     root: RootOption,
@@ -102,7 +111,7 @@ def seal(
         list[str], typer.Option(help="阅卷点的公钥（age1…），或写有公钥的文件，可重复。")
     ],
     sitting: Annotated[str, typer.Option(help="场次编号。")],
-    out: Annotated[Path, typer.Option(help="写入的新目录。")],
+    out: Annotated[Path, typer.Option(help="写入的新目录。", readable=False)],
     sequence: Annotated[int, typer.Option(help="本场次第几次制包，从 1 起递增。")] = 1,
     code: Annotated[
         list[str] | None,

@@ -19,11 +19,15 @@ from paper_builder import limits
 from paper_builder.files import read_file, write_folder
 
 KEY_FILE = declare("publish.key_file", "请选择 paper-builder keys 生成的签名密钥文件。")
+THRESHOLD = declare(
+    "publish.threshold", "每人只签一次，所以签名人数不能多于岗位数；为防一人作主，不能少于 2。"
+)
 OFFICES = declare("publish.offices", "请给出互不相同的岗位名称，例如 setter 和 approver。")
 
 ROOT_FILE = "root.json"
 DEFAULT_OFFICES = ("setter", "approver")
 DEFAULT_THRESHOLD = 2
+_THRESHOLD_MIN = 2  # nobody publishes a paper alone
 
 _KIND = "gongyuan-signing-key/1"
 
@@ -51,10 +55,16 @@ def make_headquarters_keys(
     """Draw one signing key for each office, and the root that trusts them.
 
     Raises:
-        InputError: `publish.offices`; `root.malformed` for an impossible threshold.
+        InputError: `publish.offices`, `publish.threshold`.
     """
     if len(set(offices)) != len(offices) or not all(name.isidentifier() for name in offices):
         raise InputError(OFFICES, "岗位名称重复，或含有字母、数字、下划线以外的字符")
+    if not _THRESHOLD_MIN <= threshold <= len(offices):
+        raise InputError(
+            THRESHOLD,
+            f"签名人数 {threshold} 不对：有 {len(offices)} 个岗位，签名人数应为"
+            f" {_THRESHOLD_MIN} 到岗位数",
+        )
     private_keys = {office: generate_signing_key() for office in offices}
     public_keys = {public_key_of(key): office for office, key in private_keys.items()}
     root = TrustRoot(version=1, threshold=threshold, keys=public_keys)

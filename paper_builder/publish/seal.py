@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exam_core.crypto.opening_code import generate_code, parse_code
 from exam_core.crypto.sealing import Recipient, SealingIdentity, generate_identity, recipient_of
-from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.crypto.signing import PrivateSigningKey, public_key_of
 from exam_core.errors import InputError, declare
 from exam_core.formats.centre_descriptor import (
     CentreDescriptor,
@@ -30,6 +30,10 @@ from paper_builder.assembly.draft import PaperDraft
 from paper_builder.files import write_folder
 
 PUBLISH_CENTRE = declare("publish.centre", "请核对各考点文件和卷号范围。")
+PUBLISH_SIGNERS = declare("publish.signers", "须两人签名：请每人各给一次自己的签名密钥文件。")
+PUBLISH_SEQUENCE = declare(
+    "publish.sequence", "本场次第一次制包用 1，以后每次加 1；考点不接受比已导入的更低的序号。"
+)
 
 PACKAGE_FILE = "paper.exampkg"
 KEY_FILE = "answers.examkey"
@@ -83,15 +87,19 @@ def seal_paper(
         keys: The signers' keys; enough of them to satisfy the root.
         root: What kiosks and servers will verify with.
         centres: At least one.
-        grading_recipients: Public keys of the grading site.
+        grading_recipients: Public keys of the grading site: they open the answer keys, and,
+            signed into the package, they alone will open the rooms' results.
         on_progress: Told how many more forms and bundles are done.
 
     Raises:
-        InputError: `publish.centre`, `opening.code_*`, `seal.key`, `key.malformed`,
-            `package.malformed`.
+        InputError: `publish.centre`, `publish.signers`, `publish.sequence`, `opening.code_*`,
+            `seal.key`, `key.malformed`, `package.malformed`.
         IntegrityError: `signature.threshold`, when too few of the signers are in the root.
     """
     _check_centres(centres, len(draft.forms))
+    _check_signers(keys)
+    if sequence < 1:
+        raise InputError(PUBLISH_SEQUENCE, f"制包序号 {sequence} 不对：应从 1 起")
     secrets_by_centre = {
         order.centre.centre_id: secrets.token_hex(_JOURNAL_SECRET_BYTES) for order in centres
     }
@@ -119,6 +127,7 @@ def seal_paper(
         sequence=sequence,
         duration_ms=draft.duration_ms,
         scoring_note=scoring_note(draft.scoring),
+        results_recipients=grading_recipients,
         sealed_forms=sealed_forms,
         keys=keys,
     )
@@ -176,12 +185,18 @@ def sign_centre_file(data: bytes, keys: Sequence[PrivateSigningKey], root: Trust
     """A centre's unsigned descriptor, signed so that the root accepts it.
 
     Raises:
-        InputError: `centre.malformed`, `seal.key`, `signing.key`.
+        InputError: `centre.malformed`, `publish.signers`, `seal.key`, `signing.key`.
         IntegrityError: `signature.threshold`, when too few of the signers are in the root.
     """
+    _check_signers(keys)
     signed = sign_centre(parse_centre(data), list(keys))
     verify_centre(signed, root)
     return signed
+
+
+def _check_signers(keys: Sequence[PrivateSigningKey]) -> None:
+    if len({public_key_of(key) for key in keys}) != len(keys):
+        raise InputError(PUBLISH_SIGNERS, "同一个签名密钥给了两次")
 
 
 def _check_centres(centres: Sequence[CentreOrder], form_count: int) -> None:

@@ -46,6 +46,24 @@ def test_glossary_titles_match_the_code() -> None:
         assert f"| {item_type} | {title} |" in glossary
 
 
+@pytest.mark.parametrize(
+    ("stray", "word"), [("座位", "机位"), ("考场口令", "考场码"), ("加入码", "登记码")]
+)
+def test_one_thing_has_one_word_on_every_screen(stray: str, word: str) -> None:
+    """Programs say the glossary's word; a roster's own column name is read, never said."""
+    said = [
+        path.relative_to(ROOT).as_posix()
+        for path in tracked_files()
+        if path.suffix in {".py", ".html", ".js"}
+        and not path.is_relative_to(ROOT / "tests")
+        and path.exists()
+        and stray in path.read_text()
+    ]
+
+    assert word in (ROOT / "docs" / "glossary.md").read_text()
+    assert set(said) <= {"exam_server/room/services/roster_file.py"}
+
+
 def test_state_diagrams_are_fresh() -> None:
     """The diagrams were generated from today's state tables."""
     text = PAGE.read_text()

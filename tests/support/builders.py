@@ -196,6 +196,7 @@ def manifest(sealed_forms: tuple[bytes, ...] = (b"sealed",), **fields: Any) -> M
         sequence=1,
         duration_ms=5_400_000,
         scoring_note="多选题少选、错选均不得分",
+        results_recipients=(recipient(),),
         members=tuple(members),
     )
 
@@ -212,6 +213,7 @@ def package(*forms: Form, **fields: Any) -> bytes:
         sequence=1,
         duration_ms=5_400_000,
         scoring_note="多选题少选、错选均不得分",
+        results_recipients=(recipient(),),
         sealed_forms=sealed,
         keys=[SETTER, APPROVER],
     )

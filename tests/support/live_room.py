@@ -10,7 +10,7 @@ from exam_core.model.roster import Candidate
 from exam_core.model.states import SittingEvent
 from exam_server.accounts.people import People, Person
 from exam_server.accounts.roles import Role
-from exam_server.bootstrap import build_room, open_store, room_listeners
+from exam_server.room.serve import build_room, open_store, room_listeners
 from exam_server.room.services.opening import OpenedPaper, bring_key, open_paper
 from exam_server.room.web.context import RoomContext
 from exam_server.serving import serve_until

@@ -278,7 +278,7 @@ class RoomDouble:
     async def _enrol(self, request: Request) -> Response:
         body = decode_body(await request.body(), EnrolRequest)
         if body.join_code != JOIN_CODE:
-            return _refusal(InputError("enrol.code", "加入码不对"))
+            return _refusal(InputError("enrol.code", "登记码不对"))
         certificate = self.authority.seat(quote(body.seat_id), body.csr_pem)
         return Response(encode_body(EnrolReply(certificate_pem=certificate)))
 
@@ -311,7 +311,7 @@ class RoomDouble:
         if candidate is None or not is_right or body.room_code != ROOM_CODE:
             return _refusal(InputError("login.refused", "登录信息不对"))
         if candidate.seat_id != _seat_of(request.scope):
-            return _refusal(StateError("login.wrong_seat", "该考生的座位不是这里"))
+            return _refusal(StateError("login.wrong_seat", "该考生的机位不是这里"))
         number = candidate.admission_number
         serial = list(self._candidates).index(number) + 1
         fresh = SessionModel(

@@ -29,9 +29,9 @@ from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.passwords import PasswordProfile
 from exam_server.accounts.people import People
 from exam_server.accounts.roles import Role
-from exam_server.bootstrap import open_store
 from exam_server.clock import SystemClock
 from exam_server.room.folder import RoomFolder
+from exam_server.room.serve import open_store
 from exam_server.room.services import imports, set_up
 from exam_server.room.services.roster_file import COLUMNS
 from exam_server.room.services.set_up import DEFAULT_DATABASE
@@ -84,6 +84,7 @@ def deliver(
         sequence=sequence,
         duration_ms=duration_ms,
         scoring_note="多选题少选、错选均不得分",
+        results_recipients=[builders.recipient()],
         sealed_forms=[
             seal_form(builders.form(number), recipient_of(identity))
             for number, identity in enumerate(identities, 1)

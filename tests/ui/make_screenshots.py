@@ -134,7 +134,7 @@ def _draw_before(studio: Studio) -> None:
     refusal = Refusal(
         number=1,
         code="login.refused",
-        message="准考证号、身份证号或考场口令不对",
+        message="准考证号、身份证号或考场码不对",
         advice="请逐项核对后重新输入；仍不能登录请举手。",
     )
     studio.show(snapshot_at(Screen.LOG_IN, refusal=refusal))

@@ -192,6 +192,15 @@ def test_the_receipt_is_shown_in_groups_of_four(
     assert "服务器已收到" in kiosk.text(names.RECEIPT_STATE)
 
 
+def test_the_digits_of_a_receipt_are_equally_wide(kiosk: Kiosk) -> None:
+    """Groups stand under groups, so that two receipts are compared at a glance."""
+    kiosk.show(snapshot_at(Screen.RECEIPT, receipt=RECEIPT))
+
+    metrics = kiosk.find(names.RECEIPT_TEXT).fontMetrics()
+
+    assert len({metrics.horizontalAdvance(digit) for digit in "0123456789abcdef "}) == 1
+
+
 def test_a_receipt_closed_offline_is_honest(kiosk: Kiosk) -> None:
     """Not yet on the server is said until the server has it."""
     kiosk.show(snapshot_at(Screen.RECEIPT, receipt=RECEIPT, is_closed_offline=True))

@@ -6,10 +6,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea
 from pytestqt.qtbot import QtBot
 
-from exam_client.itemview import ItemPage, OwnClipboard
+from exam_client.itemview import FontStep, ItemPage, OwnClipboard, font_step_stylesheet
 from exam_client.itemview.answer_box import AnswerBox
 from exam_client.itemview.typing_group import GROUP_MS, TypingGroup
 from exam_core import limits
@@ -302,6 +302,35 @@ def test_the_counter_counts_characters(open_page: Callable[[Item], Opened]) -> N
     assert counter.text() == "已写 5 字"
     commit(box, "字" * (limits.response_text_chars_max - 107))
     assert "还可写 100 字" in counter.text()
+
+
+def test_the_counter_is_never_cut(open_page: Callable[[Item], Opened]) -> None:
+    """It has room for its whole text in the very moment in which the text grows."""
+    page, (box,), _ = open_page(sample_form.short("i"))
+    counter = page.findChild(QLabel, "counter_ip")
+    assert isinstance(counter, QLabel)
+
+    for _ in range(12):
+        commit(box, "字")
+        assert counter.width() >= counter.sizeHint().width(), counter.text()
+
+
+def test_a_hint_on_composing_does_not_push_the_page_out(
+    open_page: Callable[[Item], Opened],
+) -> None:
+    """The longest hint at the largest font wraps beside a case's material."""
+    page, _, _ = open_page(sample_form.case("i"))
+    page.setStyleSheet(font_step_stylesheet(FontStep.LARGEST))
+    box = next(one for one in page.findChildren(AnswerBox) if not one.property("single_line"))
+
+    compose(box, "shehui")
+    QTest.qWait(50)
+
+    area = page.findChild(QScrollArea, "case_parts")
+    assert isinstance(area, QScrollArea)
+    inner = area.widget()
+    assert inner is not None
+    assert inner.width() <= area.viewport().width()
 
 
 def test_copy_and_paste_stay_inside_the_exam(open_page: Callable[[Item], Opened]) -> None:

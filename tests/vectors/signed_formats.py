@@ -145,6 +145,7 @@ def paper_package() -> Iterator[Made]:
     yield folder.good("two-forms", good, "two forms, signed by two")
     plain: dict[str, Any] = msgspec.to_builtins(manifest)
     one, two = plain["members"]
+    (recipient,) = plain["results_recipients"]
 
     def resigned(**fields: Any) -> bytes:
         return _package_file(plain | fields, body)
@@ -174,6 +175,37 @@ def paper_package() -> Iterator[Made]:
         ("suite", resigned(suite="gm1"), "package.malformed", "another suite"),
         ("sequence-0", resigned(sequence=0), "package.malformed", "sequences count from 1"),
         ("duration", resigned(duration_ms=43_200_001), "package.malformed", "over twelve hours"),
+        ("no-recipient", resigned(results_recipients=[]), "package.malformed", "nobody to read"),
+        (
+            "recipient-missing",
+            _package_file(_without(plain, "results_recipients"), body),
+            "package.malformed",
+            "no word on who reads the results",
+        ),
+        (
+            "recipient-identity",
+            resigned(results_recipients=[KEYS.grading_identity]),
+            "package.malformed",
+            "a private key in place of a recipient",
+        ),
+        (
+            "recipient-checksum",
+            resigned(results_recipients=[_slip(recipient)]),
+            "package.malformed",
+            "a recipient with a slip",
+        ),
+        (
+            "recipient-capitals",
+            resigned(results_recipients=[recipient.upper()]),
+            "package.malformed",
+            "recipients are in lower case",
+        ),
+        (
+            "recipient-crowd",
+            resigned(results_recipients=[recipient] * 17),
+            "package.malformed",
+            "16 recipients at most",
+        ),
         ("no-form", resigned(members=[]), "package.malformed", "a package without forms"),
         ("order", resigned(members=[two, one]), "package.malformed", "members out of order"),
         (
@@ -199,6 +231,14 @@ def paper_package() -> Iterator[Made]:
     yield forms.bad("form-key", with_key, "form.malformed", "an answer key in a form")
     cut = ingredient("form-1.age")[:-1]
     yield forms.bad("form-cut", cut, "seal.open", "a form cut short")
+
+
+def _without(plain: dict[str, Any], field: str) -> dict[str, Any]:
+    return {name: value for name, value in plain.items() if name != field}
+
+
+def _slip(recipient: str) -> str:
+    return recipient[:-1] + ("q" if recipient[-1] != "q" else "p")
 
 
 def opening_bundle() -> Iterator[Made]:

@@ -1,98 +1,126 @@
 """Opens the journals of a results bundle: sealed frames in, the responses that count out.
 
-Everything is checked before anything is returned: each frame's seal, each segment's chain, that a
-segment belongs to the session and paper it claims, and that the receipt is the one of the frame.
+What counts is `exam_core`'s rule, the same as in the room. What does not count is skipped and
+returned as anomalies of that session: a kiosk that was tampered with never stops the results of
+others. Refused is only what the centre itself answers for.
 """
 
-from exam_core.errors import InputError, IntegrityError, declare
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from exam_core.errors import InputError, declare
 from exam_core.formats import results_bundle
-from exam_core.formats.journal import (
-    derive_journal_key,
-    first_head,
-    next_head,
-    open_chain,
-    receipt_of,
-)
-from exam_core.formats.journal_entries import (
-    SegmentStarted,
-    SessionSubmitted,
-    SubmitReason,
-    decode_entry,
-)
-from exam_core.formats.journal_merge import PlacedEntry, merge_entries
+from exam_core.formats.journal import derive_journal_key, first_head, next_head
+from exam_core.formats.journal_entries import SubmitReason
+from exam_core.formats.journal_reading import Anomaly, HeldSegment, SessionFacts, read_session
+from exam_core.keys.model import BlanksKey, FormMap, KeyedItem, KeyedPart, MappedPart
+from exam_core.model.identifiers import BankItemId, ItemId, PartId, SegmentId
+from exam_core.model.items import Choice, Part
 from grading.records import ArchiveSession, SegmentHead
 
 RESULTS_JOURNAL = declare(
     "results.journal", "考试结果包中的作答记录与会话不符，保留原件并请考点核查后重新导出。"
 )
+RESULTS_RECEIPT = declare(
+    "results.receipt",
+    "考点确认过该考生交卷，结果包中却没有对应的交卷记录；请凭考生回执向考点核查。",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedShape:
+    """What a form can be answered with, as the answer key tells it."""
+
+    parts: Mapping[PartId, Part]
+    item_ids: frozenset[ItemId]
+
+
+class OpenedSession(NamedTuple):
+    """What one candidate handed in, and what of it does not count."""
+
+    session: ArchiveSession
+    anomalies: tuple[Anomaly, ...]
+
+
+def form_shape(form: FormMap, items: Mapping[BankItemId, KeyedItem]) -> KeyedShape:
+    """What one form can be answered with; `items` are those of the answer key."""
+    return KeyedShape(
+        parts={
+            mapped.part_id: _part(part, mapped)
+            for item in form.items
+            for part, mapped in zip(items[item.bank_item_id].parts, item.parts, strict=True)
+        },
+        item_ids=frozenset(item.item_id for item in form.items),
+    )
 
 
 def open_session(
-    record: results_bundle.SessionRecord, *, manifest_sha256: str, journal_secret: bytes
-) -> ArchiveSession | None:
+    record: results_bundle.SessionRecord,
+    *,
+    manifest_sha256: str,
+    journal_secret: bytes,
+    shape: KeyedShape,
+) -> OpenedSession | None:
     """What one candidate handed in, or None for one who logged in and never began.
 
     Args:
         record: The session as the room exported it.
         manifest_sha256: The paper package that the bundle was written on.
         journal_secret: The secret of this centre, from the answer-key package.
+        shape: What the session's form can be answered with.
 
     Raises:
-        InputError: `journal.*`, `results.journal`.
-        IntegrityError: `journal.frame`, `journal.chain`, `results.journal`.
+        InputError: `results.journal`, `journal.malformed`, `journal.frame` when the room kept
+            more frames than it may; all of them the centre's own doing.
     """
     if record.close_reason == results_bundle.ABSENT:
         return None
-    journal_key = derive_journal_key(journal_secret, record.session_id)
-    placed: list[PlacedEntry] = []
-    heads: list[SegmentHead] = []
-    receipts: set[str] = set()  # more than one when a second kiosk took over
-    for segment in record.segments:
-        frames = list(segment.frames)
-        entries = [
-            PlacedEntry(segment.epoch, seq, decode_entry(payload))
-            for seq, payload in enumerate(open_chain(journal_key, segment.segment_id, frames))
-        ]
-        _check_start(entries, record, manifest_sha256)
-        placed += entries
-        head = first_head(segment.segment_id)
-        for seq, frame in enumerate(frames):
-            head = next_head(head, frame)
-            if isinstance(entries[seq].entry, SessionSubmitted):
-                receipts.add(receipt_of(frame))
-        heads.append(
-            SegmentHead(segment_id=segment.segment_id, frames=len(frames), head=head.hex())
-        )
-    content = merge_entries(placed)
-    if record.receipt and record.receipt not in receipts:
-        raise IntegrityError(RESULTS_JOURNAL, "回执与交卷记录不符", session_id=record.session_id)
-    return ArchiveSession(
+    facts = SessionFacts(
+        session_id=record.session_id,
+        manifest_sha256=manifest_sha256,
+        form_number=record.form_number,
+        shape=shape,
+        journal_key=derive_journal_key(journal_secret, record.session_id),
+    )
+    segments = [
+        HeldSegment(segment_id=one.segment_id, epoch=one.epoch, frames=one.frames)
+        for one in record.segments
+    ]
+    reading = read_session(facts, segments)
+    anomalies = reading.anomalies
+    if record.receipt and record.receipt not in reading.receipts:
+        lost = Anomaly(segment_id=SegmentId(""), seq=0, code=RESULTS_RECEIPT, frames=0)
+        anomalies = (lost, *anomalies)
+    session = ArchiveSession(
         admission_number=record.admission_number,
         form_number=record.form_number,
-        responses=content.responses,
+        responses=reading.content.responses,
         close_reason=_close_reason(record),
         working_ms=record.working_ms,
         receipt=record.receipt,
-        segment_heads=tuple(sorted(heads, key=lambda head: head.segment_id)),
+        segment_heads=tuple(sorted(map(_segment_head, segments), key=lambda head: head.segment_id)),
+    )
+    return OpenedSession(session, anomalies)
+
+
+def _part(part: KeyedPart, mapped: MappedPart) -> Part:
+    return Part(
+        part_id=mapped.part_id,
+        item_type=part.item_type,
+        stem="-",  # what a response must fit has no words
+        points_milli=part.points_milli,
+        choices=tuple(Choice(choice_id=choice_id, text="") for choice_id in mapped.letters),
+        blank_count=len(part.key.blanks) if isinstance(part.key, BlanksKey) else 0,
     )
 
 
-def _check_start(
-    entries: list[PlacedEntry], record: results_bundle.SessionRecord, manifest_sha256: str
-) -> None:
-    if not entries:
-        return
-    start = entries[0].entry
-    if not isinstance(start, SegmentStarted) or (
-        start.session_id,
-        start.form_number,
-        start.manifest_sha256,
-    ) != (record.session_id, record.form_number, manifest_sha256):
-        raise IntegrityError(
-            RESULTS_JOURNAL,
-            "作答记录属于另一个会话或另一份试卷",
-            session_id=record.session_id,
-        )
+def _segment_head(segment: HeldSegment) -> SegmentHead:
+    """The evidence: every frame that the room exported, also what does not count."""
+    head = first_head(segment.segment_id)
+    for frame in segment.frames:
+        head = next_head(head, frame)
+    return SegmentHead(segment_id=segment.segment_id, frames=len(segment.frames), head=head.hex())
 
 
 def _close_reason(record: results_bundle.SessionRecord) -> SubmitReason:

@@ -1,7 +1,11 @@
-"""Brings in a room's results: verified, opened, and ready to be marked, all of it or nothing."""
+"""Brings in a room's results: verified, opened, and ready to be marked, all of it or nothing.
+
+A bundle is refused only for what the centre answers for: its signature, its counts, its audit log.
+What a kiosk did wrong is an anomaly of that kiosk's session, and everybody else's results come in.
+"""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exam_core.crypto.sealing import SealingIdentity
@@ -9,6 +13,7 @@ from exam_core.errors import InputError, IntegrityError, StateError, declare
 from exam_core.formats.audit_log import verify_lines
 from exam_core.formats.centre_descriptor import CentreDescriptor
 from exam_core.formats.dsse import SIGNATURE_THRESHOLD
+from exam_core.formats.journal_reading import Anomaly
 from exam_core.formats.results_bundle import (
     RESULTS_ALTERED,
     ResultsContent,
@@ -16,12 +21,13 @@ from exam_core.formats.results_bundle import (
     open_results,
 )
 from exam_core.keys.model import AnswerKey
-from exam_server.marking.services.journals import RESULTS_JOURNAL, open_session
+from exam_core.model.identifiers import AdmissionNumber
+from exam_server.marking.services.anomalies import audit_text
+from exam_server.marking.services.journals import form_shape, open_session
 from exam_server.marking.site import GradingSite
 from exam_server.store import marking as rows
 from grading.marking import MarkingTask, marking_tasks
 from grading.records import ArchiveCandidate, ArchiveSession, archive_candidate
-from grading.scoring import form_parts
 
 RESULTS_CENTRE = declare(
     "results.centre", "结果包不是已登记考点签名的；请先用 grade import-centre 导入该考点文件。"
@@ -38,10 +44,14 @@ RESULTS_CANDIDATE = declare(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedResults:
-    """What an import did; `is_new` is False when the same results were there already."""
+    """What an import did; `is_new` is False when the same results were there already.
+
+    `anomalous_sessions` counts those of which something does not count.
+    """
 
     manifest: ResultsManifest
     tasks: int
+    anomalous_sessions: int
     is_new: bool
 
 
@@ -51,6 +61,7 @@ class _Opened:
     people: Sequence[ArchiveCandidate]
     handed_in: Sequence[ArchiveSession]
     audit_log: str
+    anomalies: Mapping[AdmissionNumber, tuple[Anomaly, ...]]
 
 
 def import_results(
@@ -62,9 +73,8 @@ def import_results(
     one before while nothing of it was marked.
 
     Raises:
-        InputError: `results.*`, `journal.*`, `score.misfit`, `seal.key`, `signature.*`.
-        IntegrityError: `results.altered`, `results.journal`, `journal.*`, `seal.open`,
-            `signature.*`, `audit.chain`.
+        InputError: `results.*`, `journal.malformed`, `journal.frame`, `seal.key`, `signature.*`.
+        IntegrityError: `results.altered`, `seal.open`, `signature.*`, `audit.chain`.
         StateError: `grading.no_key`, `results.sequence`, `results.marked`.
     """
     paper = site.paper()
@@ -89,8 +99,14 @@ def import_results(
         ),
         tasks,
     )
+    done = ImportedResults(
+        manifest=manifest,
+        tasks=len(tasks),
+        anomalous_sessions=len(opened.anomalies),
+        is_new=is_new,
+    )
     if not is_new:
-        return ImportedResults(manifest=manifest, tasks=len(tasks), is_new=False)
+        return done
     site.audit.record(
         "results_imported",
         actors=(actor,),
@@ -102,8 +118,16 @@ def import_results(
         unsubmitted=manifest.counts.unsubmitted,
         absent=manifest.counts.absent,
         tasks=len(tasks),
+        anomalous_sessions=len(opened.anomalies),
     )
-    return ImportedResults(manifest=manifest, tasks=len(tasks), is_new=True)
+    for admission_number, anomalies in opened.anomalies.items():
+        site.audit.record(
+            "session_anomalous",
+            actors=(actor,),
+            subject=admission_number,
+            findings=audit_text(anomalies),
+        )
+    return done
 
 
 def _keep(
@@ -130,7 +154,18 @@ def _keep(
             rows.clear_bundle(db, manifest.centre_id)
             present = [one for one in present if one.centre_id != manifest.centre_id]
         _check_new_people(present, opened.people)
-        rows.add_bundle(db, bundle, people=opened.people, handed_in=opened.handed_in, tasks=tasks)
+        rows.add_bundle(
+            db,
+            bundle,
+            people=opened.people,
+            handed_in=opened.handed_in,
+            tasks=tasks,
+            anomalies=[
+                (admission_number, anomaly)
+                for admission_number, anomalies in opened.anomalies.items()
+                for anomaly in anomalies
+            ],
+        )
     return True
 
 
@@ -172,16 +207,25 @@ def _open(manifest: ResultsManifest, content: ResultsContent, key: AnswerKey) ->
     if head != manifest.audit_head:
         raise IntegrityError(RESULTS_ALTERED, "考场审计日志与结果包清单不符")
     secret = bytes.fromhex(key.journal_secrets[manifest.centre_id])
-    handed_in = [
-        session
-        for record in content.sessions
-        if (
-            session := open_session(
-                record, manifest_sha256=manifest.manifest_sha256, journal_secret=secret
-            )
+    items = {item.bank_item_id: item for item in key.items}
+    forms = {form.form_number: form for form in key.forms}
+    handed_in: list[ArchiveSession] = []
+    anomalies: dict[AdmissionNumber, tuple[Anomaly, ...]] = {}
+    for record in content.sessions:
+        form = forms.get(record.form_number)
+        if form is None:
+            raise InputError(RESULTS_PAPER, f"答案包中没有第 {record.form_number} 卷")
+        found = open_session(
+            record,
+            manifest_sha256=manifest.manifest_sha256,
+            journal_secret=secret,
+            shape=form_shape(form, items),
         )
-    ]
-    _check_parts(handed_in, key)
+        if found is None:
+            continue
+        handed_in.append(found.session)
+        if found.anomalies:
+            anomalies[record.admission_number] = found.anomalies
     return _Opened(
         manifest=manifest,
         people=sorted(
@@ -190,18 +234,8 @@ def _open(manifest: ResultsManifest, content: ResultsContent, key: AnswerKey) ->
         ),
         handed_in=sorted(handed_in, key=lambda session: session.admission_number),
         audit_log="\n".join(content.audit_lines),
+        anomalies=anomalies,
     )
-
-
-def _check_parts(handed_in: Sequence[ArchiveSession], key: AnswerKey) -> None:
-    on_form = {
-        number: {one.mapped.part_id for one in parts} for number, parts in form_parts(key).items()
-    }
-    for session in handed_in:
-        if session.form_number not in on_form:
-            raise InputError(RESULTS_PAPER, f"答案包中没有第 {session.form_number} 卷")
-        if not session.responses.keys() <= on_form[session.form_number]:
-            raise InputError(RESULTS_JOURNAL, f"第 {session.form_number} 卷的作答中有卷外的试题")
 
 
 def _check_new_people(

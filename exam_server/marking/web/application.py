@@ -14,7 +14,8 @@ from exam_server.marking.web.lead import lead_routes
 from exam_server.marking.web.marker import marker_routes
 from exam_server.marking.web.results import results_routes
 from exam_server.marking.web.shown import half_of, mean_text, steps_of
-from exam_server.web.application import MenuEntry, build_application
+from exam_server.web.application import build_application
+from exam_server.web.pages import MenuEntry
 from grading.scoring.outcome import points_text
 
 MENU = (

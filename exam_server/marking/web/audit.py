@@ -12,7 +12,7 @@ from exam_core.formats.audit_log import AuditEntry, verify_lines
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.roles import Role
-from exam_server.web.application import render
+from exam_server.web.pages import render
 from exam_server.web.permissions import GuardedRoute, readable_by
 
 ACTIONS_ZH = {
@@ -21,6 +21,7 @@ ACTIONS_ZH = {
     "centre_imported": "登记考点",
     "key_imported": "导入答案包",
     "results_imported": "导入考试结果",
+    "session_anomalous": "作答记录有异常",
     "serving_started": "网页开启",
     "serving_stopped": "网页关闭",
     "mark_given": "评分",

@@ -1,4 +1,4 @@
-"""The lead's page: progress for each item and marker, and means."""
+"""The lead's page: progress for each item and marker, means, and journals that do not hold."""
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -6,8 +6,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from exam_server.accounts.roles import Role
+from exam_server.marking.services.anomalies import anomalous_sessions
 from exam_server.marking.services.progress import lead_view
-from exam_server.web.application import render
+from exam_server.web.pages import render
 from exam_server.web.permissions import GuardedRoute, readable_by
 
 
@@ -17,6 +18,8 @@ def lead_routes() -> list[BaseRoute]:
 
 
 async def show_lead(request: Request) -> Response:
-    """Progress and means of every part and marker."""
-    view = await run_in_threadpool(lead_view, request.app.state.grading)
-    return render(request, "lead.html", view=view)
+    """Progress and means of every part and marker; journals that do not hold, without names."""
+    site = request.app.state.grading
+    view = await run_in_threadpool(lead_view, site)
+    anomalous = await run_in_threadpool(anomalous_sessions, site)
+    return render(request, "lead.html", view=view, anomalous=anomalous, shows_identity=False)

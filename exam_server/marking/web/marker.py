@@ -13,7 +13,7 @@ from exam_core.protocol.http import status_of
 from exam_server.accounts.roles import Role
 from exam_server.marking.services.queue import TASK_TAKEN, GivenMark, MarkingQueue
 from exam_server.marking.web.shown import MARK_NUMBER, parse_points
-from exam_server.web.application import render
+from exam_server.web.pages import render
 from exam_server.web.permissions import (
     GuardedRoute,
     done_by,
@@ -25,6 +25,7 @@ from exam_server.web.permissions import (
 from grading.marking import Judgement, MarkerId, PointScores, TotalScore
 from grading.scoring.outcome import points_text
 
+_NUMBER = re.compile(r"[0-9]{1,9}")  # longer ones int() would refuse, or the database
 _POINT_FIELD = re.compile(r"point_([1-9][0-9]?)")
 
 
@@ -172,11 +173,11 @@ def _may_mark(request: Request) -> bool:
 
 async def _place(request: Request) -> int | None:
     text = await form_text(request, "place")
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _sequence(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text)):
+    if not (_NUMBER.fullmatch(text) and int(text)):
         raise InputError(MARK_NUMBER, "评分序号不对")
     return int(text)
 

@@ -10,8 +10,9 @@ from starlette.routing import BaseRoute
 from exam_core.errors import InputError
 from exam_core.model.items import TITLES_ZH
 from exam_server.accounts.roles import Role
+from exam_server.marking.services.anomalies import anomalous_sessions
 from exam_server.marking.services.outcome import ARCHIVE_NAME, EXPORT_UNKNOWN, Outcome
-from exam_server.web.application import render
+from exam_server.web.pages import render
 from exam_server.web.permissions import GuardedRoute, done_by, person_of, readable_by
 from grading.reporting.wording import duration_text, rule_lines, tie_lines
 from grading.result_model import results_sha256
@@ -49,18 +50,21 @@ def results_routes() -> list[BaseRoute]:
 
 
 async def show_results(request: Request) -> Response:
-    """What came in; once everything is marked, the ranked lists."""
+    """What came in and what of it does not hold; once everything is marked, the ranked lists."""
     outcome = _outcome(request)
     standing = await run_in_threadpool(outcome.standing)
     is_complete = standing.marked == standing.total and any(
         centre.counts for centre in standing.centres
     )
     results = await run_in_threadpool(outcome.results) if is_complete else None
+    anomalous = await run_in_threadpool(anomalous_sessions, request.app.state.grading)
     return render(
         request,
         "results.html",
         standing=standing,
         results=results,
+        anomalous=anomalous,
+        shows_identity=True,
         digest=results_sha256(results) if results else "",
         rules=rule_lines(results) if results else (),
         ties=tie_lines(results) if results else (),

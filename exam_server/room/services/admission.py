@@ -19,9 +19,9 @@ from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
 
 LOGIN_REFUSED = declare("login.refused", "请核对准考证号、身份证号和考场码后重新输入。")
-LOGIN_WRONG_SEAT = declare("login.wrong_seat", "请到准考证上的座位就座后登录。")
+LOGIN_WRONG_SEAT = declare("login.wrong_seat", "请到准考证上的机位就座后登录。")
 LOGIN_ACTIVE = declare("login.already_active", "该考生已在考试中；请举手，由监考核实后处理。")
-LOGIN_LOCKED = declare("login.seat_locked", "输错次数过多，座位已锁定；请举手，由监考解锁。")
+LOGIN_LOCKED = declare("login.seat_locked", "输错次数过多，机位已锁定；请举手，由监考解锁。")
 LOGIN_CLOSED = declare("login.closed", "该考生已交卷或考试已结束，不能再登录；有疑问请举手。")
 
 _TOKEN_BYTES = 32
@@ -67,7 +67,7 @@ def log_in(
         seat = db.get(tables.SeatRow, seat_id)
         sitting = tables.find_sitting(db)
         if seat is None or sitting is None or seat.is_locked:
-            raise StateError(LOGIN_LOCKED, "座位已锁定", seat_id=seat_id)
+            raise StateError(LOGIN_LOCKED, "机位已锁定", seat_id=seat_id)
         candidate = db.get(tables.CandidateRow, request.admission_number)
         is_right = _knows_all(request, candidate, sitting)
         if candidate is None or not is_right:
@@ -118,7 +118,7 @@ def _refuse_known(
     if candidate.admission_number in active:
         raise StateError(LOGIN_ACTIVE, "该考生已在另一程序中登录")
     if candidate.seat_id != seat_id:
-        raise StateError(LOGIN_WRONG_SEAT, "该考生的座位不是这里", seat_id=seat_id)
+        raise StateError(LOGIN_WRONG_SEAT, "该考生的机位不是这里", seat_id=seat_id)
     is_over = sitting.state in {SittingState.ENDED, SittingState.CLOSED}
     if is_over or (session and session.state == SessionState.CLOSED):
         raise StateError(LOGIN_CLOSED, "该考生的考试已经结束")

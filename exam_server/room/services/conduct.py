@@ -91,9 +91,9 @@ def mark_present(
         else:
             candidate = tables.find_candidate_at(db, seat_id)
             if candidate is None:
-                raise InputError(SEAT_UNKNOWN, f"没有座位 {seat_id[:20]}")
+                raise InputError(SEAT_UNKNOWN, f"没有机位 {seat_id[:20]}")
             if tables.find_session_of(db, candidate.admission_number) is None:
-                raise StateError(PRESENCE_EARLY, f"座位 {seat_id} 的考生尚未登录")
+                raise StateError(PRESENCE_EARLY, f"机位 {seat_id} 的考生尚未登录")
             confirmed = [] if candidate.is_present else [candidate.admission_number]
             candidate.is_present = True
         if confirmed:
@@ -115,7 +115,7 @@ def unlock_seat(store: Store, trail: AuditTrail, person: Person, seat_id: SeatId
     with store.transaction() as db:
         seat = db.get(tables.SeatRow, seat_id)
         if seat is None:
-            raise InputError(SEAT_UNKNOWN, f"没有座位 {seat_id[:20]}")
+            raise InputError(SEAT_UNKNOWN, f"没有机位 {seat_id[:20]}")
         seat.failed_tries = 0
         seat.is_locked = False
         trail.record("seat_unlocked", actors=(person.name,), subject=seat_id)

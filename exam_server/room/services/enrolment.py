@@ -19,8 +19,8 @@ from exam_server.store import room as tables
 from exam_server.store.engine import Store
 from exam_server.tls import issue_seat
 
-ENROL_CODE = declare("enrol.code", "登记码不对、已用过或已过期；请监考为该座位重新生成登记码。")
-SEAT_UNKNOWN = declare("seat.unknown", "名单上没有这个座位，请核对座位号。")
+ENROL_CODE = declare("enrol.code", "登记码不对、已用过或已过期；请监考为该机位重新生成登记码。")
+SEAT_UNKNOWN = declare("seat.unknown", "名单上没有这个机位，请核对机位号。")
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ def require_seat(db_store: Store, seat_id: SeatId) -> None:
     """
     with db_store.transaction() as db:
         if db.get(tables.SeatRow, seat_id) is None:
-            raise InputError(SEAT_UNKNOWN, f"没有座位 {seat_id[:20]}")
+            raise InputError(SEAT_UNKNOWN, f"没有机位 {seat_id[:20]}")
 
 
 def issue_certificate(
@@ -105,7 +105,7 @@ def issue_certificate(
         if sitting is None:
             raise StateError("roster.no_package", "还没有导入试卷包")
         if db.get(tables.SeatRow, seat_id) is None:
-            raise InputError(SEAT_UNKNOWN, f"没有座位 {seat_id[:20]}")
+            raise InputError(SEAT_UNKNOWN, f"没有机位 {seat_id[:20]}")
         pem, fingerprint = issue_seat(
             room.authority(),
             csr_pem,

@@ -6,6 +6,7 @@ the sitting's package. What an import that failed wrote is removed.
 
 import hashlib
 import secrets
+from pathlib import Path
 
 from exam_core import limits as core_limits
 from exam_core.errors import InputError, StateError, declare
@@ -37,8 +38,9 @@ def import_package(
 ) -> Manifest:
     """Verify and keep a package with its opening bundle.
 
-    Importing the same package again changes nothing; a higher sequence replaces it before the
-    paper is opened.
+    Importing the same files again changes nothing. Until the paper is opened a higher sequence
+    replaces the package, and the same package may come with another opening bundle. Of the bundle
+    only its kind is looked at: all else needs the centre's key.
 
     Raises:
         InputError: `package.*`, `signature.*`, `opening.malformed`.
@@ -52,12 +54,16 @@ def import_package(
     manifest = verified.manifest
     digest = hashlib.sha256(package).hexdigest()
     files = {room.package_file(digest): package, room.opening_file(digest): opening}
-    new_files = [file for file in files if not file.exists()]
+    held = {file: file.read_bytes() if file.exists() else None for file in files}
     try:
         with store.transaction() as db:
             row = tables.find_sitting(db)
             if row:
                 _refuse_replacement(row, manifest, digest, len(tables.list_candidates(db)))
+                if row.package_sha256 == digest:
+                    if held == files:
+                        return manifest
+                    _refuse_other_bundle(row, held[room.opening_file(digest)], opening)
             for file, data in files.items():
                 write_atomically(file, data)
             former = row.package_sha256 if row else digest
@@ -78,10 +84,10 @@ def import_package(
                 sequence=manifest.sequence,
                 forms=len(manifest.members),
                 package_sha256=digest,
+                opening_sha256=hashlib.sha256(opening).hexdigest(),
             )
     except BaseException:
-        for file in new_files:
-            file.unlink(missing_ok=True)
+        _put_back(held)
         raise
     if former != digest:
         room.package_file(former).unlink(missing_ok=True)
@@ -142,6 +148,12 @@ def import_roster(store: Store, trail: AuditTrail, *, roster: bytes, seed_hex: s
     return seed.hex()
 
 
+def count_candidates(store: Store) -> int:
+    """How many candidates the roster has."""
+    with store.transaction() as db:
+        return len(tables.list_candidates(db))
+
+
 def _refuse_replacement(
     row: tables.SittingRow, manifest: Manifest, digest: str, candidates: int
 ) -> None:
@@ -163,6 +175,20 @@ def _refuse_replacement(
         raise StateError(
             PACKAGE_FORMS, f"名单有 {candidates} 人，试卷包只有 {len(manifest.members)} 卷"
         )
+
+
+def _refuse_other_bundle(row: tables.SittingRow, held: bytes | None, opening: bytes) -> None:
+    """What opened the paper once must open it again after a restart."""
+    if row.state != SittingState.PREPARED and held not in {None, opening}:
+        raise StateError(SITTING_STATE, "试卷已启封，不能更换启封包；原来的启封包仍在")
+
+
+def _put_back(held: dict[Path, bytes | None]) -> None:
+    for file, data in held.items():
+        if data is None:
+            file.unlink(missing_ok=True)
+        elif file.read_bytes() != data:
+            write_atomically(file, data)
 
 
 def _new_sitting(manifest: Manifest) -> tables.SittingRow:

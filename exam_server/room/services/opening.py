@@ -19,7 +19,7 @@ from exam_core.formats.opening_bundle import (
     open_opening_key,
     unwrap_bundle,
 )
-from exam_core.formats.paper_package import PaperPackage, open_form, verify_package
+from exam_core.formats.paper_package import PaperPackage, open_form
 from exam_core.model.identifiers import FormNumber, ItemId, PartId
 from exam_core.model.items import Choice, Form, Part
 from exam_core.model.states import (
@@ -38,6 +38,8 @@ from exam_server.store import room as tables
 from exam_server.store.engine import Store
 
 OPENING_NO_KEY = declare("opening.no_key", "请先由技术人员带来考点启封密钥，10 分钟内输入启封码。")
+OPENING_NEVER = declare("opening.never", "请先由两人启封试卷：一人带来启封密钥，另一人输入启封码。")
+OPENING_DONE = declare("opening.done", "不需要再输启封码，请按考试进度继续。")
 OPENING_SAME_PERSON = declare("opening.same_person", "启封须两人：请另一位同事用自己的账号操作。")
 
 
@@ -72,6 +74,7 @@ class OpeningDesk:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._held: _HeldKey | None = None
+        self._is_done = False
         self._turn = threading.Lock()
 
     def hold(self, inner: bytes, person: Person) -> None:
@@ -85,10 +88,13 @@ class OpeningDesk:
         """The bundle and who brought it, for the second person.
 
         Raises:
-            StateError: `opening.no_key`, `opening.same_person`.
+            StateError: `opening.no_key`, `opening.same_person`; `opening.done` when the paper was
+                opened with it.
         """
         with self._turn:
             held = self._present()
+            if held is None and self._is_done:
+                raise StateError(OPENING_DONE, "试卷已经启封")
             if held is None:
                 raise StateError(OPENING_NO_KEY, "还没有启封密钥，或已超过 10 分钟")
             is_same = held.person.account_id == person.account_id
@@ -102,10 +108,11 @@ class OpeningDesk:
             held = self._present()
             return held.person.name if held else ""
 
-    def clear(self) -> None:
-        """Forget what is held."""
+    def finish(self) -> None:
+        """The paper is open: forget what is held."""
         with self._turn:
             self._held = None
+            self._is_done = True
 
     def _present(self) -> _HeldKey | None:
         if self._held is None:
@@ -165,12 +172,12 @@ def open_paper(
     Raises:
         InputError: `opening.code_shape`, `opening.code_group`.
         IntegrityError: `opening.code`, `opening.mismatch`, `package.altered`, `signature.*`.
-        StateError: `opening.no_key`, `opening.same_person`, `sitting.state`.
+        StateError: `opening.no_key`, `opening.done`, `opening.same_person`, `sitting.state`.
     """
     sitting = _sitting_to_open(store)
     inner, first = desk.held_for(person)
     try:
-        package = _load_package(room, sitting.package_sha256)
+        package = room.package(sitting.package_sha256)
         bundle = open_bundle(
             inner,
             code,
@@ -197,7 +204,7 @@ def open_paper(
             subject=sitting.sitting_id,
             manifest_sha256=package.manifest_sha256,
         )
-    desk.clear()
+    desk.finish()
     return opened
 
 
@@ -223,11 +230,11 @@ def _sitting_to_open(store: Store) -> _SittingToOpen:
         )
 
 
-def _load_package(room: RoomFolder, package_sha256: str) -> PaperPackage:
-    data = read_input(
-        room.package_file(package_sha256), bytes_max=limits.package_bytes_max, name="试卷包"
-    )
-    return verify_package(data, room.root())
+def paper_is_shut(state: SittingState) -> StateError:
+    """The refusal of what needs the open paper: it was never opened, or a restart shut it."""
+    if state is SittingState.PREPARED:
+        return StateError(OPENING_NEVER, "试卷还没有启封")
+    return StateError(OPENING_NO_KEY, "服务重启后须先由两人重新启封")
 
 
 def _open_forms(

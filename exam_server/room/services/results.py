@@ -1,11 +1,13 @@
 """Exports the sitting: frames verbatim, people, the audit log; signed by the centre, sealed.
 
-The export closes the sitting. The file is kept in the data folder, so it can be fetched again.
+Who can open them stands in the package that headquarters signed; nobody here chooses. The export
+closes the sitting. The file is kept in the data folder, so it can be fetched again.
 """
 
 from exam_core.crypto.sealing import Recipient
-from exam_core.errors import InputError, StateError, declare
+from exam_core.errors import IntegrityError, StateError
 from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.paper_package import PACKAGE_ALTERED
 from exam_core.formats.results_bundle import (
     Counts,
     ResultsContent,
@@ -25,70 +27,51 @@ from exam_core.model.identifiers import (
 )
 from exam_core.model.roster import Candidate
 from exam_core.model.states import SittingEvent, SittingState, next_sitting_state
-from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.folder import write_atomically
 from exam_server.room.folder import RoomFolder
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
 
-RECIPIENTS = declare("results.recipients", "请填写阅卷点公布的接收方公钥，每行一个，以 age1 开头。")
-
-
-def parse_recipients(text: str) -> list[Recipient]:
-    """Recipients one a line; empty lines and lines with # are left out.
-
-    Raises:
-        InputError: `results.recipients`.
-    """
-    lines = [line.strip() for line in text.splitlines()]
-    recipients = [Recipient(line) for line in lines if line and not line.startswith("#")]
-    if not 1 <= len(recipients) <= limits.recipients_max:
-        raise InputError(RECIPIENTS, "没有接收方公钥或过多")
-    return recipients
-
 
 def export_results(
-    store: Store,
-    room: RoomFolder,
-    trail: AuditTrail,
-    *,
-    actors: tuple[str, ...],
-    recipients: list[Recipient],
+    store: Store, room: RoomFolder, trail: AuditTrail, *, actors: tuple[str, ...]
 ) -> bytes:
     """The results bundle; afterwards the sitting is closed and takes nothing more.
 
-    A closed sitting gives the same file again, for the same recipients.
+    It is sealed to the recipients in the signed package. A closed sitting gives the same file
+    again.
 
     Raises:
-        InputError: `results.recipients`, `seal.key`.
+        InputError: `file.unreadable`, `package.malformed`, when the package on disk is damaged.
+        IntegrityError: `package.altered`, `signature.*`, likewise.
         StateError: `sitting.state`, unless ended; `session.state`, while one is still open.
         StorageError: `storage.full`, `storage.failed`; the sitting stays ended.
     """
-    bundle = _close_and_seal(store, room, trail, actors=actors, recipients=recipients)
+    bundle = _close_and_seal(store, room, trail, actors=actors)
     # A folder holds one sitting, so this stays true; the grading site refuses keys without it.
     write_atomically(room.closed_file, encode_canonical({"state": SittingState.CLOSED}))
     return bundle
 
 
-def _close_and_seal(
-    store: Store,
-    room: RoomFolder,
-    trail: AuditTrail,
-    *,
-    actors: tuple[str, ...],
-    recipients: list[Recipient],
-) -> bytes:
-    wanted = "\n".join(recipients)
+def is_closed(store: Store) -> bool:
+    """Whether the results were made and nothing more is taken, as the database has it."""
     with store.transaction() as db:
         sitting = tables.find_sitting(db)
+        return sitting is not None and sitting.state == SittingState.CLOSED
+
+
+def _close_and_seal(
+    store: Store, room: RoomFolder, trail: AuditTrail, *, actors: tuple[str, ...]
+) -> bytes:
+    with store.transaction() as db:
+        sitting = tables.lock_sitting(db)
         if sitting is None:
             raise StateError("sitting.state", "没有可导出的场次")
         if sitting.state == SittingState.CLOSED:
-            if room.recipients_file.read_text() != wanted:
-                raise InputError(RECIPIENTS, "结果已导出给另一接收方；如需变更请联系总部")
             return room.results_file.read_bytes()
         after = next_sitting_state(SittingState(sitting.state), SittingEvent.CLOSE)
+        recipients = _recipients(room, sitting)
         sessions = _records(db)
         roster = [_candidate(row) for row in tables.list_candidates(db)]
         submitted = sum(bool(session.receipt) for session in sessions)
@@ -108,6 +91,7 @@ def _close_and_seal(
             submitted=counts.submitted,
             unsubmitted=counts.unsubmitted,
             absent=counts.absent,
+            recipients=" ".join(recipients),
         )
         manifest = ResultsManifest(
             centre_id=room.centre().centre_id,
@@ -126,8 +110,15 @@ def _close_and_seal(
         )
         bundle = build_results(manifest, content, room.signing_key(), recipients)
         write_atomically(room.results_file, bundle)
-        write_atomically(room.recipients_file, wanted.encode())
     return bundle
+
+
+def _recipients(room: RoomFolder, sitting: tables.SittingRow) -> list[Recipient]:
+    """Whom headquarters named in the package that this sitting was given."""
+    package = room.package(sitting.package_sha256)
+    if package.manifest_sha256 != sitting.manifest_sha256:
+        raise IntegrityError(PACKAGE_ALTERED, "数据文件夹中的试卷包不是导入的那一份")
+    return list(package.manifest.results_recipients)
 
 
 def _records(db: Db) -> list[SessionRecord]:
@@ -146,7 +137,7 @@ def _records(db: Db) -> list[SessionRecord]:
         if session.begun_at_ms is None:
             continue  # logged in and never began: absent
         if session.closed_at_ms is None:
-            raise StateError("session.state", f"座位 {session.seat_id} 正在收卷，请稍候再导出")
+            raise StateError("session.state", f"机位 {session.seat_id} 正在收卷，请稍候再导出")
         records.append(
             SessionRecord(
                 session_id=SessionId(session.session_id),

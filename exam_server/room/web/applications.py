@@ -16,7 +16,8 @@ from exam_server.room.web.kiosk_api import enrol_routes, kiosk_routes
 from exam_server.room.web.opening import opening_routes
 from exam_server.room.web.proctor import WATCHERS, proctor_routes
 from exam_server.room.web.staff import READERS, staff_routes
-from exam_server.web.application import PAGE_MISSING, MenuEntry, build_application
+from exam_server.web.application import PAGE_MISSING, build_application
+from exam_server.web.pages import MenuEntry
 
 _HERE = Path(__file__).parent
 

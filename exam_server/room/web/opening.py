@@ -14,7 +14,7 @@ from exam_server.accounts.roles import Role
 from exam_server.room.services import opening
 from exam_server.room.views import SITTING_TITLES
 from exam_server.room.web.context import context_of
-from exam_server.web.application import render
+from exam_server.web.pages import render
 from exam_server.web.permissions import (
     GuardedRoute,
     done_by,

@@ -20,12 +20,13 @@ from exam_server.room.services.conduct import EXTRA_TIME
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.room.views import View, room_view, seat_view
 from exam_server.room.web.context import RoomContext, context_of
-from exam_server.web.application import render
+from exam_server.web.pages import render
 from exam_server.web.permissions import (
     GuardedRoute,
     done_by,
     form_text,
     person_of,
+    present_person,
     readable_by,
     wants_json,
 )
@@ -84,9 +85,11 @@ async def send_state(request: Request) -> Response:
 
 
 async def send_events(request: Request) -> Response:
-    """GET /proctor/events: server-sent events; first everything, then what changed."""
-    room = context_of(request)
-    return StreamingResponse(_events(room), media_type="text/event-stream")
+    """GET /proctor/events: server-sent events; first everything, then what changed.
+
+    Who watches is active; the stream ends when the person is signed in no longer.
+    """
+    return StreamingResponse(_events(request), media_type="text/event-stream")
 
 
 async def mark_present(request: Request) -> Response:
@@ -94,7 +97,7 @@ async def mark_present(request: Request) -> Response:
     is_all = await form_text(request, "all") == "1"
     seat_id = await form_text(request, "seat_id")
     if not is_all and not seat_id:
-        raise InputError(SEAT_UNKNOWN, "没有指定座位")
+        raise InputError(SEAT_UNKNOWN, "没有指定机位")
     steering = context_of(request).hub.steering
     confirmed = await steering.mark_present(person_of(request), None if is_all else SeatId(seat_id))
     return _done(request, confirmed=confirmed)
@@ -161,7 +164,7 @@ async def make_codes(request: Request) -> Response:
     elif seat_id in seats:
         wanted = [seat_id]
     else:
-        raise InputError(SEAT_UNKNOWN, f"没有座位 {seat_id[:20]}")
+        raise InputError(SEAT_UNKNOWN, f"没有机位 {seat_id[:20]}")
     codes = {one: room.codes.make(one) for one in wanted}
     await asyncio.to_thread(
         room.trail.record,
@@ -186,11 +189,12 @@ def _done(request: Request, **facts: object) -> Response:
     return RedirectResponse("/proctor", status_code=303)
 
 
-async def _events(room: RoomContext) -> AsyncIterator[bytes]:
+async def _events(request: Request) -> AsyncIterator[bytes]:
+    room = context_of(request)
     shown: dict[object, View] = {}
     head: View = {}
     stopping = room.hub.stopping
-    while not stopping.is_set():
+    while not stopping.is_set() and present_person(request):
         patch: dict[str, object] = {}
         if (now_head := _room(room)) != head:
             patch["room"] = head = now_head

@@ -13,15 +13,14 @@ from exam_core.formats.trust_root import fingerprint
 from exam_core.model.states import SessionState, SittingState
 from exam_server import limits
 from exam_server.accounts.roles import Role
-from exam_server.room.services.results import export_results, parse_recipients
+from exam_server.room.services.results import export_results
 from exam_server.room.services.staff_record import StaffRecord, read_record
 from exam_server.room.views import SITTING_TITLES, room_view
 from exam_server.room.web.context import RoomContext, context_of
-from exam_server.web.application import render
+from exam_server.web.pages import render
 from exam_server.web.permissions import (
     GuardedRoute,
     done_by,
-    form_text,
     person_of,
     readable_by,
 )
@@ -82,17 +81,14 @@ async def send_audit(request: Request) -> Response:
 
 
 async def export(request: Request) -> Response:
-    """Form: `recipients`, one a line. Gives the .examresults file; closes the sitting.
+    """Gives the .examresults file, sealed to whom the signed package names; closes the sitting.
 
-    Errors: 400 results.recipients, seal.key, 409 sitting.state, session.state.
+    Errors: 409 sitting.state, session.state.
     """
     room = context_of(request)
     person = person_of(request)
-    recipients = parse_recipients(await form_text(request, "recipients"))
     bundle = await room.hub.steering.export(
-        lambda: export_results(
-            room.store, room.folder, room.trail, actors=(person.name,), recipients=recipients
-        )
+        lambda: export_results(room.store, room.folder, room.trail, actors=(person.name,))
     )
     name = f"{room.centre.centre_id}.examresults"
     return Response(
@@ -179,7 +175,7 @@ ACTION_TITLES = {
     "logged_in": "考生登录",
     "logged_in_again": "考生重新登录",
     "log_in_refused": "登录被拒",
-    "seat_unlocked": "解锁座位",
+    "seat_unlocked": "解锁机位",
     "presence_confirmed": "确认到场",
     "sitting_start": "开考",
     "sitting_hold": "暂停",

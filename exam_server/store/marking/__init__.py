@@ -4,11 +4,13 @@ Functions take the open transaction and give values, never rows; only this packa
 """
 
 from exam_server.store.marking.imports import (
+    StoredAnomaly,
     StoredBundle,
     add_bundle,
     add_centre,
     add_key,
     add_site,
+    anomalies,
     answer_key,
     bundles,
     candidates,
@@ -33,6 +35,7 @@ from exam_server.store.marking.marks import (
 
 __all__ = [
     "PlaceCount",
+    "StoredAnomaly",
     "StoredBundle",
     "StoredTask",
     "add_bundle",
@@ -40,6 +43,7 @@ __all__ = [
     "add_key",
     "add_mark",
     "add_site",
+    "anomalies",
     "answer_key",
     "bundles",
     "candidates",

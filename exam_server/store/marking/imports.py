@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor
+from exam_core.formats.journal_reading import Anomaly
 from exam_core.formats.results_bundle import ResultsManifest
 from exam_core.keys.model import AnswerKey
-from exam_core.model.identifiers import CentreId
+from exam_core.model.identifiers import AdmissionNumber, CentreId
 from exam_server.store.marking.tables import (
+    AnomalyRow,
     AnswerKeyRow,
     BundleRow,
     CentreRow,
@@ -33,6 +35,14 @@ class StoredBundle(NamedTuple):
     file_sha256: str
     audit_log: str
     imported_utc_ms: int
+
+
+class StoredAnomaly(NamedTuple):
+    """Entries of one session that do not count."""
+
+    admission_number: AdmissionNumber
+    centre_id: CentreId
+    anomaly: Anomaly
 
 
 def add_site(db: Session, *, task_salt: str, policy: RankingPolicy) -> None:
@@ -100,8 +110,13 @@ def add_bundle(
     people: Iterable[ArchiveCandidate],
     handed_in: Iterable[ArchiveSession],
     tasks: Iterable[tuple[int, MarkingTask]],
+    anomalies: Iterable[tuple[AdmissionNumber, Anomaly]],
 ) -> None:
-    """Keep all of a centre's bundle; `tasks` come with the place of their part."""
+    """Keep all of a centre's bundle; `tasks` come with the place of their part.
+
+    A NUL in a text to be marked is shown as ␀: one database keeps none in a text, and a kiosk
+    that sends one must not stop the import. What counts keeps it.
+    """
     centre_id = bundle.manifest.centre_id
     db.add(
         BundleRow(
@@ -144,17 +159,29 @@ def add_bundle(
             {
                 "task_id": task.task_id,
                 "place": place,
-                "response_text": task.response_text,
+                "response_text": task.response_text.replace("\0", "␀"),
                 "centre_id": centre_id,
             }
             for place, task in tasks
+        ],
+    )
+    _add_rows(
+        db,
+        AnomalyRow,
+        [
+            {
+                "admission_number": admission_number,
+                "centre_id": centre_id,
+                "content": encode_canonical(anomaly),
+            }
+            for admission_number, anomaly in anomalies
         ],
     )
 
 
 def clear_bundle(db: Session, centre_id: CentreId) -> None:
     """Take out all that a centre's bundle brought in; only while nothing of it was marked."""
-    for table in (TaskRow, GradedSessionRow, GradedCandidateRow, BundleRow):
+    for table in (AnomalyRow, TaskRow, GradedSessionRow, GradedCandidateRow, BundleRow):
         db.execute(delete(table).where(table.centre_id == centre_id))
 
 
@@ -170,6 +197,21 @@ def sessions(db: Session) -> list[ArchiveSession]:
     order = GradedSessionRow.admission_number
     contents = db.scalars(select(GradedSessionRow.content).order_by(order))
     return [msgspec.json.decode(content, type=ArchiveSession) for content in contents]
+
+
+def anomalies(db: Session) -> list[StoredAnomaly]:
+    """What does not count, in order of admission number, then as it was found."""
+    found = db.scalars(
+        select(AnomalyRow).order_by(AnomalyRow.admission_number, AnomalyRow.anomaly_id)
+    )
+    return [
+        StoredAnomaly(
+            admission_number=AdmissionNumber(row.admission_number),
+            centre_id=CentreId(row.centre_id),
+            anomaly=msgspec.json.decode(row.content, type=Anomaly),
+        )
+        for row in found
+    ]
 
 
 def _add_rows(db: Session, table: type, rows: list[dict[str, object]]) -> None:

@@ -78,6 +78,17 @@ class GradedSessionRow(Base):
     content: Mapped[Bytes]  # canonical ArchiveSession
 
 
+class AnomalyRow(Base):
+    """Entries of one session that do not count, and why; they came in with the bundle."""
+
+    __tablename__ = "session_anomaly"
+
+    anomaly_id: Mapped[IntPk]  # also the order within a session
+    admission_number: Mapped[str] = mapped_column(ForeignKey("graded_session.admission_number"))
+    centre_id: Mapped[str] = mapped_column(ForeignKey(_CENTRE), index=True)
+    content: Mapped[Bytes]  # canonical Anomaly
+
+
 class TaskRow(Base):
     """One response that a person must mark, under its pseudonym.
 

@@ -16,11 +16,12 @@ from exam_core.model.identifiers import PartId, SegmentId
 from exam_core.model.responses import TextResponse
 from tests.support import builders
 from tests.support.memory_files import MemoryFiles, PowerLost
+from tests.support.scale import times
 
 FOLDER = Path("/session")
 KEY = builders.JOURNAL_KEY
 SEGMENT_ID = builders.SEGMENT_ID
-HISTORIES = 120
+HISTORIES = times(120)
 IMAGES = 25  # states of the platter looked at for each history
 EPOCHS = 1
 

@@ -124,8 +124,8 @@ def test_bad_files_are_refused_with_their_code(world: RoomWorld, tmp_path: Path)
             "account.role",
         ),
         (
-            ("export-results", "--data", data, "--recipient", opening, "--out", tmp_path / "r"),
-            "results.recipients",
+            ("export-results", "--data", data, "--out", tmp_path / "r"),
+            "sitting.state",
         ),
     ):
         assert_refused(exam_server(*arguments), code)

@@ -17,6 +17,7 @@ from exam_client.session.snapshot import SavedState
 from exam_core.model.identifiers import ItemId, PartId
 from exam_core.model.responses import ChoiceResponse, Response, TextResponse
 from tests.support.kiosk_process import KioskProcess
+from tests.support.scale import times
 
 CHOICE_PART, TEXT_PART = PartId("i1.1"), PartId("i5.1")
 CHOICES = ("i1.1-A", "i1.1-B", "i1.1-C")
@@ -168,4 +169,4 @@ class Seat(RuleBasedStateMachine):
 
 
 TestSeat = Seat.TestCase
-TestSeat.settings = settings(max_examples=250, stateful_step_count=40, deadline=None)
+TestSeat.settings = settings(max_examples=times(250), stateful_step_count=40, deadline=None)

@@ -6,20 +6,26 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
-from exam_core.model.states import SessionState
+from exam_core.errors import StorageError
+from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol.messages import Refused
-from exam_server.bootstrap import open_store
+from exam_server.room.serve import open_store
+from exam_server.store import room as tables
 from exam_server.store.base import Base
+from exam_server.store.engine import Store
 from tests.support import builders
 from tests.support.live_room import live_room
+from tests.support.refusals import refuses
 from tests.support.room_world import make_room
 
 
@@ -93,3 +99,43 @@ def test_a_sitting_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
         ]
     store.close()
     assert found == []
+
+
+def test_frames_wait_for_an_export_that_runs(postgresql_url: str, tmp_path: Path) -> None:
+    """Only locks order transactions here: the frames see the closing and are refused."""
+    url = _new_database(postgresql_url)
+    world = make_room(tmp_path / "data", seats=2, database_url=url)
+    store = open_store(world.folder)
+    with ThreadPoolExecutor(1) as pool:
+        with store.transaction() as db:
+            sitting = tables.lock_sitting(db)
+            assert sitting
+            sitting.state = str(SittingState.CLOSED)
+            db.flush()
+            appending = pool.submit(_append_a_frame, store)
+            deadline = time.monotonic() + 20
+            while not _is_waiting(store):
+                assert not appending.done()
+                assert time.monotonic() < deadline
+        with refuses(StorageError, "storage.failed"):
+            appending.result(20)
+    store.close()
+
+
+def _new_database(url: str) -> str:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE export"))
+    engine.dispose()
+    return url.replace("/postgres?", "/export?")
+
+
+def _append_a_frame(store: Store) -> None:
+    with store.connection() as connection:
+        tables.append_frames(connection, [(builders.SEGMENT_ID, 0, b"frame", 0)], [])
+
+
+def _is_waiting(store: Store) -> bool:
+    with store.connection() as connection:
+        query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        return bool(connection.execute(text(query)).scalar())

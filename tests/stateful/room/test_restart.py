@@ -1,26 +1,28 @@
 """The server restarts in the middle of a sitting; nothing is lost and time goes on."""
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection as DatabaseConnection
 
 from exam_core.formats.journal import SegmentWriter
 from exam_core.formats.journal_entries import encode_entry
 from exam_core.model.states import SessionState, SittingEvent, SittingState
 from exam_core.protocol.messages import Begin, Clock, Refused, Save
-from exam_server.room.live import LiveSession
+from exam_server import limits
+from exam_server.room.live import CLOSE_LATER
+from exam_server.store.engine import Store
 from tests.support import builders
 from tests.support.fake_clock import FakeClock
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import WANG, LiveRoom, live_room
 from tests.support.room_world import RoomWorld
+from tests.support.scenes import closed_with, session_of, until
 
 DURATION_MS = 5_400_000
-
-
-def session_of(live: LiveRoom, driver: KioskDriver) -> LiveSession:
-    """The driver's session as the server has it."""
-    session = live.room.hub.state.seats[driver.seat_id].session
-    assert session is not None
-    return session
 
 
 def moved(driver: KioskDriver, live: LiveRoom) -> None:
@@ -182,5 +184,79 @@ def test_grace_begins_anew_when_the_server_stopped_within_it(world: RoomWorld) -
             await live.room.hub.course.tick()
             await live.room.hub.core.finish()
             assert session_of(live, driver).state is SessionState.CLOSED
+
+    asyncio.run(play())
+
+
+class _Waiting:
+    """The real store, whose commits wait until they may go on."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.may_go = threading.Event()
+
+    @contextmanager
+    def connection(self) -> Iterator[DatabaseConnection]:
+        assert self.may_go.wait(20)
+        with self._store.connection() as connection:
+            yield connection
+
+
+def test_opening_closes_no_session_whose_submit_entry_is_not_on_disk(world: RoomWorld) -> None:
+    """It came while the paper was shut and is still being written when the two people open."""
+
+    async def play() -> None:
+        async with live_room(world) as live:
+            await live.start()
+            driver = await live.writing()
+        async with live_room(world) as live:
+            moved(driver, live)
+            await driver.reattach()
+            disk = _Waiting(live.room.store)
+            live.room.hub.writer._store = disk  # type: ignore[assignment]
+            session = session_of(live, driver)
+            driver.append(builders.session_submitted())
+            await driver.send_frames(driver.segment_id, 1)
+            await until(lambda: session.ledgers[driver.segment_id].frames == 2)
+            await live.open()
+            await live.room.hub.core.finish()
+            assert (session.state, session.receipt) == (SessionState.INTERACTING, "")
+            disk.may_go.set()
+            await driver.wait_saved()
+            assert await driver.send_submit() == session.receipt
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("unchecked_frames_max", 4), ("unchecked_bytes_max", 1_000)]
+)
+def test_only_so_much_is_taken_unchecked(
+    world: RoomWorld, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    """The rest is refused until the paper is open; then the kiosk brings it, and all counts."""
+    monkeypatch.setattr(limits, limit, value)
+
+    async def play() -> None:
+        async with live_room(world) as live:
+            await live.start()
+            driver = await live.writing()
+        async with live_room(world) as live:
+            moved(driver, live)
+            await driver.reattach()
+            session = session_of(live, driver)
+            await driver.save(builders.response_recorded("i1.1"))
+            for letter in "ABCD":
+                driver.append(builders.response_recorded("i2.1", letter))
+            await driver.send_frames(driver.segment_id, 2)
+            assert await closed_with(driver) == CLOSE_LATER
+            refused = [(one.code, one.seq) for one in driver.seen if isinstance(one, Refused)]
+            assert refused == [("saving.paper_shut", 2)]
+            assert session.ledgers[driver.segment_id].frames == 2
+
+            await live.open()
+            await driver.reattach()
+            await driver.wait_saved()
+            assert session.tally.answered == 2
 
     asyncio.run(play())

@@ -7,6 +7,7 @@ disks, repeats, gaps and forgeries come in any order.
 import asyncio
 import shutil
 import tempfile
+import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
@@ -26,7 +27,13 @@ from hypothesis.stateful import (
 from sqlalchemy import Connection as DatabaseConnection
 
 from exam_core.errors import StorageError
-from exam_core.formats.journal import SegmentWriter, derive_journal_key, first_head, next_head
+from exam_core.formats.journal import (
+    SegmentWriter,
+    derive_journal_key,
+    first_head,
+    next_head,
+    receipt_of,
+)
 from exam_core.formats.journal_entries import (
     Entry,
     ResponseRecorded,
@@ -44,12 +51,13 @@ from exam_core.protocol.messages import (
     Save,
     Saved,
     ServerMessage,
+    Submit,
     decode_server_message,
 )
-from exam_server.bootstrap import build_room, open_store
 from exam_server.folder import STORAGE_FULL
 from exam_server.room.folder import RoomFolder
 from exam_server.room.live import Connection, LiveSession
+from exam_server.room.serve import build_room, open_store
 from exam_server.room.services.opening import FormShape, OpenedPaper
 from exam_server.room.web.context import RoomContext
 from exam_server.store import room as tables
@@ -58,6 +66,7 @@ from tests.support import builders
 from tests.support.fake_clock import FakeClock
 from tests.support.live_room import WANG
 from tests.support.room_world import RoomWorld
+from tests.support.scale import times
 
 _T = TypeVar("_T")
 SEAT = SeatId("A01")
@@ -66,14 +75,18 @@ PARTS = ("i1.1", "i2.1", "i3.1", "elsewhere")
 
 
 class _SometimesFull:
-    """The real store, whose commit fails when the disk is full."""
+    """The real store, whose commit waits when told to, and fails when the disk is full."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.commits_until_full: int | None = None
+        self.has_begun, self.may_go = threading.Event(), threading.Event()
+        self.may_go.set()
 
     @contextmanager
     def connection(self) -> Iterator[DatabaseConnection]:
+        self.has_begun.set()
+        assert self.may_go.wait(20)
         with self._store.connection() as connection:
             yield connection
             if self.commits_until_full == 0:
@@ -306,18 +319,23 @@ class SavingMachine(RuleBasedStateMachine):
         self.disk.commits_until_full = None
         self.run(self.attach(is_new=False))
 
-    @rule(count=st.integers(2, 5), fails_at=st.integers(0, 5))
-    def burst(self, count: int, fails_at: int) -> None:
-        """Several saves without waiting; the disk is full from one of the commits on."""
-        self.run(self._burst(count, fails_at))
+    @rule(count=st.integers(2, 5), fails_at=st.integers(0, 2), submits=st.booleans())
+    def burst(self, count: int, fails_at: int, submits: bool) -> None:
+        """Several saves without waiting, the last perhaps hands in; the disk fills up meanwhile."""
+        is_last = submits and not self.is_submitted
+        self.is_submitted = self.is_submitted or is_last
+        self.run(self._burst(count, fails_at, submits=is_last))
+        self.a_receipt_is_for_a_frame_on_disk()
         self.disk.commits_until_full = None
         self.run(self.attach(is_new=False))
 
-    async def _burst(self, count: int, fails_at: int) -> None:
+    async def _burst(self, count: int, fails_at: int, *, submits: bool) -> None:
         segment_id = self.writer.segment_id
         self.disk.commits_until_full = fails_at
-        for _ in range(count):
-            entry = builders.response_recorded("i1.1")
+        self.disk.may_go.clear()  # the first save is one commit, all others are the next
+        self.disk.has_begun.clear()
+        answers: list[Entry] = [builders.response_recorded("i1.1") for _ in range(count)]
+        for entry in [*answers, builders.session_submitted()] if submits else answers:
             self.frames[segment_id].append(self.writer.append(encode_entry(entry)))
             self.entries[segment_id].append(entry)
             first = len(self.frames[segment_id]) - 1
@@ -329,7 +347,17 @@ class SavingMachine(RuleBasedStateMachine):
                     frames=(self.frames[segment_id][first],),
                 ),
             )
-            await asyncio.sleep(0)
+            writer = self.room.hub.writer
+            while writer._waiting_rows and not self.disk.has_begun.is_set():  # noqa: ASYNC110  a thread sets it
+                await asyncio.sleep(0)
+        self.disk.may_go.set()
+        if submits:
+            last = self.frames[segment_id][-1]
+            place = len(self.frames[segment_id]) - 1
+            self.room.hub.intake.submit(
+                self.session,
+                Submit(segment_id=segment_id, seq=place, receipt=receipt_of(last)),
+            )
         await self.received()
 
     @rule(part=st.sampled_from(PARTS))
@@ -357,6 +385,18 @@ class SavingMachine(RuleBasedStateMachine):
                 held = tables.read_frames(db, segment_id)
             assert held == frames[: len(held)]
             assert len(held) >= self.acked[segment_id]
+
+    @invariant()
+    def a_receipt_is_for_a_frame_on_disk(self) -> None:
+        """Whoever has a receipt in the database has its submit entry there."""
+        with self.store.transaction() as db:
+            receipts = {row.receipt for row in tables.list_sessions(db) if row.receipt}
+            held = {
+                receipt_of(frame)
+                for segment_id in self.frames
+                for frame in tables.read_frames(db, segment_id)
+            }
+        assert receipts <= held
 
     @invariant()
     def what_counts_is_what_the_model_counts(self) -> None:
@@ -405,5 +445,5 @@ def test_saving_follows_the_model(
     monkeypatch.setattr(SavingMachine, "world", prepared_room, raising=False)
     run_state_machine_as_test(
         SavingMachine,
-        settings=settings(max_examples=40, stateful_step_count=25, deadline=None),
+        settings=settings(max_examples=times(40), stateful_step_count=25, deadline=None),
     )

@@ -10,6 +10,7 @@ from exam_client import cli
 from exam_core.formats.centre_descriptor import sign_centre
 from exam_core.formats.trust_root import encode_root, fingerprint
 from tests.support import builders
+from tests.support.command_paths import paths_of
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
@@ -77,7 +78,7 @@ def test_a_refusal_is_a_sentence_and_a_status(
 def test_a_plan_that_fails_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A candidate who cannot sit is named with seat and code; the status is 1."""
+    """A candidate who cannot sit is named with seat and code; the status is the family's."""
     (tmp_path / "root.json").write_bytes(encode_root(builders.root()))
     centre = sign_centre(builders.centre(), [builders.SETTER, builders.APPROVER])
     (tmp_path / "centre.signed").write_bytes(centre)
@@ -98,8 +99,42 @@ def test_a_plan_that_fails_is_named(
     }
     (tmp_path / "plan.json").write_text(json.dumps(plan))
 
-    assert _run(monkeypatch, "simulate", "--plan", tmp_path / "plan.json", "--progress") == 1
+    assert _run(monkeypatch, "simulate", "--plan", tmp_path / "plan.json", "--progress") == 2
 
     assert "A01：simulate.plan" in capsys.readouterr().err
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["candidates"][0]["problem"]["code"] == "simulate.plan"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"), [((), 0), ((3,), 3), ((3, 2, 3), 2)], ids=["none", "away", "refused"]
+)
+def test_failed_candidates_give_the_status_of_their_family(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    statuses: tuple[int, ...],
+    status: int,
+) -> None:
+    """An unreachable room may be tried again; where anybody was refused that is said instead."""
+    report = {
+        "candidates": [
+            {"seat_id": f"A{n}", "problem": {"code": "c", "message": "m", "status": one}}
+            for n, one in enumerate(statuses)
+        ]
+        + [{"seat_id": "B01", "problem": None}]
+    }
+    monkeypatch.setattr("exam_client.simulate.read_plan", lambda _plan: None)
+    monkeypatch.setattr("exam_client.simulate.run_plan", lambda *_, **__: report)
+
+    assert _run(monkeypatch, "simulate", "--plan", tmp_path / "plan.json") == status
+
+    assert capsys.readouterr().err.count("机位") == len(statuses)
+
+
+def test_own_refusals_answer_for_files() -> None:
+    """No argument leaves the check of its file to the library, which answers in English."""
+    for path in paths_of(cli.app):
+        assert not path.exists, path.name
+        assert not path.readable, path.name

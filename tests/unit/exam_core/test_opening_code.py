@@ -100,3 +100,10 @@ def test_wrong_groups_are_named() -> None:
         parse_code("".join(digits))
     assert caught.value.facts == {"groups": [2, 6]}
     assert "2、6" in caught.value.message
+
+
+@pytest.mark.parametrize("zero", ["\u0660", "\u06f0", "\u0966", "\U0001d7ce"])
+def test_digits_of_other_scripts_are_no_digits(zero: str) -> None:
+    """The specification knows ASCII and full-width digits alone."""
+    with refuses(InputError, "opening.code_shape"):
+        parse_code(OPENING_CODE.translate({ord("0") + n: ord(zero) + n for n in range(10)}))

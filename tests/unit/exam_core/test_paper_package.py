@@ -39,6 +39,7 @@ from tests.support.builders import (
 )
 from tests.support.refusals import refuses
 
+RECIPIENT = recipient_of(GRADING_IDENTITY)
 TWO_FORMS = package(form(1), form(2))
 
 
@@ -210,6 +211,30 @@ def test_a_form_with_a_key_inside_is_refused() -> None:
         open_first(seal(encode_canonical(plain), [recipient_of(FORM_IDENTITY)]))
 
 
+@pytest.mark.parametrize(
+    "recipients",
+    [
+        [],
+        [RECIPIENT] * 17,
+        ["age1nonsense"],
+        [RECIPIENT.upper()],
+        [f" {RECIPIENT}"],
+        [RECIPIENT, "ssh-ed25519 AAAA"],
+        [GRADING_IDENTITY],
+        "missing",
+    ],
+)
+def test_a_package_names_who_reads_the_results(recipients: list[str] | str) -> None:
+    """One to sixteen well-formed recipients are signed with the forms, or it is no package."""
+    plain = changed_manifest(results_recipients=recipients)
+    if recipients == "missing":
+        del plain["results_recipients"]
+    assert verify_package(TWO_FORMS, root()).manifest.results_recipients == (RECIPIENT,)
+
+    with refuses(InputError, "package.malformed"):
+        verify_package(signed(plain), root())
+
+
 def test_building_refuses_what_reading_refuses() -> None:
     """A package without forms is not made in the first place."""
     with refuses(InputError, "package.malformed"):
@@ -220,6 +245,7 @@ def test_building_refuses_what_reading_refuses() -> None:
             sequence=1,
             duration_ms=1,
             scoring_note="",
+            results_recipients=[RECIPIENT],
             sealed_forms=[],
             keys=[SETTER],
         )

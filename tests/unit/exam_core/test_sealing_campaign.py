@@ -41,6 +41,7 @@ from tests.support.builders import (
     SETTER,
 )
 from tests.support.mutate import mutants, truncations
+from tests.support.scale import times
 from tests.vectors.readers import FOLDER
 
 pytestmark = pytest.mark.sealing
@@ -114,27 +115,27 @@ def _refuse() -> str:
 
 
 TARGETS = [
-    Target("package", PACKAGE, lambda data: verify_package(data, ROOT), 9000),
-    Target("opening bundle", _bundle_envelope(), _read_bundle, 4000),
+    Target("package", PACKAGE, lambda data: verify_package(data, ROOT), times(9000)),
+    Target("opening bundle", _bundle_envelope(), _read_bundle, times(4000)),
     Target(
         "answer-key package",
         KEY_PACKAGE,
         lambda data: open_key_package(data, GRADING_IDENTITY, ROOT),
-        4000,
+        times(4000),
     ),
     Target(
         "results bundle",
         RESULTS,
         lambda data: open_results(data, GRADING_IDENTITY, builders.centre()),
-        4000,
+        times(4000),
     ),
     Target(
         "centre descriptor",
         sign_centre(builders.centre(), [SETTER, APPROVER]),
         lambda data: verify_centre(data, ROOT),
-        4000,
+        times(4000),
     ),
-    Target("audit log", _audit_file(), _read_audit_against_head, 4000),
+    Target("audit log", _audit_file(), _read_audit_against_head, times(4000)),
 ]
 
 
@@ -184,12 +185,14 @@ def _read_framed_entry(plaintext: bytes) -> Any:
 
 
 SIGNED = [
-    Signed("manifest", encode_canonical(builders.manifest()), _read_signed_manifest, 3000),
-    Signed("form", encode_canonical(builders.form()), _read_sealed_form, 3000),
-    Signed("bundle", encode_canonical(builders.bundle()), _read_signed_bundle, 3000),
-    Signed("answer key", encode_canonical(builders.answer_key()), _read_signed_key, 3000),
-    Signed("results", encode_canonical(builders.results_content()), _read_signed_results, 3000),
-    Signed("entry", encode_entry(builders.session_submitted()), _read_framed_entry, 3000),
+    Signed("manifest", encode_canonical(builders.manifest()), _read_signed_manifest, times(3000)),
+    Signed("form", encode_canonical(builders.form()), _read_sealed_form, times(3000)),
+    Signed("bundle", encode_canonical(builders.bundle()), _read_signed_bundle, times(3000)),
+    Signed("answer key", encode_canonical(builders.answer_key()), _read_signed_key, times(3000)),
+    Signed(
+        "results", encode_canonical(builders.results_content()), _read_signed_results, times(3000)
+    ),
+    Signed("entry", encode_entry(builders.session_submitted()), _read_framed_entry, times(3000)),
 ]
 
 
@@ -247,7 +250,7 @@ def test_signed_rubbish_is_refused_or_has_one_encoding(signed: Signed) -> None:
 def test_mutants_of_a_passphrase_file_are_refused() -> None:
     """No damaged file under a passphrase opens, not even to the same plaintext."""
     sealed = age_passphrase.encrypt(b"opening key", "passphrase")
-    count = 3000
+    count = times(3000)
 
     for mutant in mutants(sealed, count=count, seed="passphrase"):
         assert age_passphrase.decrypt(mutant, "passphrase") is None
@@ -263,7 +266,7 @@ def test_mutants_of_a_segment_keep_good_frames() -> None:
     """
     original = builders.segment(*(f"payload {n}".encode() for n in range(12)))
     whole = recover_segment(original, JOURNAL_KEY)
-    count = 6000
+    count = times(6000)
 
     for mutant in mutants(original, count=count, seed="segment"):
         try:
@@ -283,7 +286,7 @@ def test_mutants_of_a_segment_keep_good_frames() -> None:
 def test_mutants_of_a_root_never_keep_its_fingerprint() -> None:
     """The root has no signature: what protects it is the fingerprint, compared on paper."""
     original = encode_root(ROOT)
-    count = 4000
+    count = times(4000)
 
     for mutant in mutants(original, count=count, seed="root"):
         try:

@@ -6,8 +6,12 @@ import pytest
 
 from exam_core.errors import StateError
 from exam_core.model.states import (
+    SESSION_EVENT_TITLES,
     SESSION_TABLE,
+    SESSION_TITLES,
+    SITTING_EVENT_TITLES,
     SITTING_TABLE,
+    SITTING_TITLES,
     SessionEvent,
     SessionState,
     SittingEvent,
@@ -72,3 +76,21 @@ def test_closed_is_final_and_reachable() -> None:
         for _ in table:
             reaching |= {str(pair[0]) for pair, after in table.items() if str(after) in reaching}
         assert reaching >= {str(pair[0]) for pair in table}
+
+
+def test_refusals_speak_chinese() -> None:
+    """A proctor reads titles; the names of the enumeration are for scripts."""
+    with refuses(StateError, "sitting.state") as caught:
+        next_sitting_state(SittingState.PREPARED, SittingEvent.END)
+    assert caught.value.message == "场次“待启封”时不能“结束考试”"
+    with refuses(StateError, "session.state") as caught:
+        next_session_state(SessionState.CLOSED, SessionEvent.BEGIN)
+    assert caught.value.message == "考生“已结束”时不能“开始作答”"
+
+
+def test_every_state_and_event_has_a_title() -> None:
+    """No message can lack a word."""
+    assert set(SITTING_TITLES) == set(SittingState)
+    assert set(SESSION_TITLES) == set(SessionState)
+    assert set(SITTING_EVENT_TITLES) == set(SittingEvent)
+    assert set(SESSION_EVENT_TITLES) == set(SessionEvent)

@@ -7,7 +7,7 @@ from exam_core.model.identifiers import AdmissionNumber, SeatId
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol.http import LogInRequest
 from exam_server.accounts.audit import AuditTrail
-from exam_server.bootstrap import open_store
+from exam_server.room.serve import open_store
 from exam_server.room.services import admission, conduct
 from exam_server.room.services.enrolment import JoinCodes
 from exam_server.store import room as tables

@@ -93,3 +93,18 @@ def test_a_folder_that_init_did_not_make_is_refused(tmp_path: Path) -> None:
     """With what to do."""
     with pytest.raises(InputError, match=r"data\.missing"):
         folder.require_folder(tmp_path, "config.json")
+
+
+def test_a_wrong_place_is_no_failing_disk(tmp_path: Path) -> None:
+    """A folder that is missing is said, and no disk is blamed."""
+    with pytest.raises(StorageError, match="文件夹不存在") as refusal:
+        folder.write_atomically(tmp_path / "none" / "file", b"x")
+    assert refusal.value.code == "output.place"
+
+
+def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    """Said before anything is done."""
+    folder.refuse_existing(tmp_path / "file")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"output\.exists"):
+        folder.refuse_existing(tmp_path / "file")

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from exam_core.errors import ExamError
+from exam_core.errors import ExamError, StorageError
 from exam_core.formats.audit_log import verify_lines
 from exam_core.formats.centre_descriptor import sign_centre
 from exam_core.formats.trust_root import encode_root
+from exam_core.model.states import SittingState
 from exam_server.accounts.audit import AuditTrail
-from exam_server.bootstrap import open_store
 from exam_server.clock import SystemClock
 from exam_server.room.folder import RoomFolder
+from exam_server.room.serve import open_store
 from exam_server.room.services import imports, set_up
 from exam_server.room.services.form_draw import draw_forms
 from exam_server.store import room as tables
@@ -227,3 +228,46 @@ def test_init_with_wrong_facts_makes_nothing(
         )
     assert refusal.value.code == code
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_files_again_change_nothing(room: Room) -> None:
+    """Not even the audit log."""
+    before = snapshot(room.folder)
+    room.import_package(room.world.delivery.package)
+    assert snapshot(room.folder) == before
+
+
+def test_another_bundle_is_taken_until_the_paper_is_opened(room: Room) -> None:
+    """A damaged copy can be mended before; afterwards the bundle that opened the paper stays."""
+    good, package = room.world.delivery.opening, room.world.delivery.package
+    file = room.folder.opening_file(room.sitting()[0])
+    room.import_package(package, good[:-9])
+    assert file.read_bytes() == good[:-9]
+    room.import_package(package, good)
+    for state in SittingState:
+        if state is SittingState.PREPARED:
+            continue
+        with room.store.transaction() as db:
+            row = tables.find_sitting(db)
+            assert row is not None
+            row.state = str(state)
+        before = snapshot(room.folder)
+        with pytest.raises(ExamError, match=r"sitting\.state"):
+            room.import_package(package, good[:-9])
+        room.import_package(package, good)
+        assert snapshot(room.folder) == before
+
+
+def test_a_failed_import_keeps_the_former_bundle(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it fails after the file was written."""
+    before = snapshot(room.folder)
+
+    def fail(*_names: object, **_facts: object) -> None:
+        raise StorageError("storage.full", "full")
+
+    monkeypatch.setattr(room.trail, "record", fail)
+    with pytest.raises(StorageError):
+        room.import_package(room.world.delivery.package, room.world.delivery.opening[:-9])
+    assert snapshot(room.folder) == before

@@ -9,7 +9,7 @@ from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.people import Person
 from exam_server.accounts.roles import Role
-from exam_server.bootstrap import open_store
+from exam_server.room.serve import open_store
 from exam_server.room.services import opening
 from exam_server.room.services.opening import OpeningDesk
 from exam_server.store import room as tables
@@ -187,3 +187,19 @@ def test_shapes_hold_no_wording(desk: Desk) -> None:
     shape = next(iter(desk.type().shapes.values()))
     assert {part.stem for part in shape.parts.values()} == {"-"}
     assert {choice.text for part in shape.parts.values() for choice in part.choices} == {""}
+
+
+def test_a_code_typed_again_is_told_that_the_paper_is_open(desk: Desk) -> None:
+    """Not that a key is missing; another key opens it again all the same."""
+    desk.bring()
+    desk.type()
+    with pytest.raises(ExamError, match=r"opening\.done"):
+        desk.type()
+    desk.bring()
+    desk.type()
+
+
+def test_a_shut_paper_says_whether_it_was_ever_open() -> None:
+    """Before the first opening nothing was restarted."""
+    assert opening.paper_is_shut(SittingState.PREPARED).code == "opening.never"
+    assert opening.paper_is_shut(SittingState.RUNNING).code == "opening.no_key"

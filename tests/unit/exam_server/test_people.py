@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from exam_core.errors import InputError, StateError
+from exam_core.errors import ExamError, InputError, StateError
 from exam_server import limits
+from exam_server.accounts import people as people_module
 from exam_server.accounts.passwords import STANDARD, hash_password, password_matches
 from exam_server.accounts.people import People
 from exam_server.accounts.roles import ROOM_ROLES, Role, parse_roles, write_roles
@@ -160,3 +161,34 @@ def test_roles_are_written_in_one_order() -> None:
     """Whatever order they were given in."""
     roles = parse_roles("proctor, chief", ROOM_ROLES)
     assert write_roles(roles) == "chief,proctor"
+
+
+def test_tries_at_the_same_time_are_counted_before_the_slow_check(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try that comes while five others are being checked has to wait."""
+    depth = 0
+
+    def check_while_another_comes(_password: str, _phc: str) -> bool:
+        nonlocal depth
+        depth += 1
+        assert depth <= 5
+        with pytest.raises(ExamError):
+            people.sign_in("wang", "wrong", "here")
+        return False
+
+    monkeypatch.setattr(people_module, "password_matches", check_while_another_comes)
+    with pytest.raises(InputError):
+        people.sign_in("wang", "wrong", "here")
+    assert depth == 5
+
+
+def test_who_has_an_account_clears_no_guesses_at_others(people: People) -> None:
+    """Signing in between guesses does not give the address new ones."""
+    for number in range(5):
+        with pytest.raises(InputError):
+            people.sign_in(f"other{number}", "wrong", "here")
+        if number < 4:
+            people.sign_in("wang", PASSWORD, "here")
+    with pytest.raises(StateError, match=r"access\.wait"):
+        people.sign_in("other", "wrong", "here")

@@ -1,6 +1,7 @@
 """Rosters come in whole or are refused with the row."""
 
 import io
+import zipfile
 from typing import Any
 
 import pytest
@@ -71,13 +72,70 @@ def test_missing_columns_are_named() -> None:
     sheet.append(["准考证号", "姓名"])
     buffer = io.BytesIO()
     book.save(buffer)
-    with pytest.raises(InputError, match="身份证号、单位、代表队、座位"):
+    with pytest.raises(InputError, match="身份证号、单位、代表队、机位"):
         read_roster(buffer.getvalue())
 
 
 def test_an_empty_roster_and_one_too_large_are_refused() -> None:
     """There must be somebody, and a limit."""
-    with pytest.raises(InputError, match=r"roster\.row"):
+    with pytest.raises(InputError, match=r"roster\.size"):
         read_roster(roster_file(()))
     with pytest.raises(InputError, match=r"roster\.file"):
         read_roster(bytes(17 * 1024 * 1024))
+
+
+@pytest.mark.parametrize("name", ["机位", "座位"])
+def test_the_seat_column_has_two_names(name: str) -> None:
+    """Ours, and the one that associations' lists have."""
+    assert read_roster(changed("G1", name))[0].seat_id == "A01"
+
+
+def test_a_column_given_twice_is_refused() -> None:
+    """Nobody knows which of the two is meant."""
+    with pytest.raises(InputError, match="重复的列：机位"):
+        read_roster(changed("H1", "座位"))
+
+
+def test_rows_far_below_are_not_lost() -> None:
+    """A candidate under any number of empty rows counts; a sheet without end is refused."""
+    book = load_workbook(io.BytesIO(roster_file(builders.roster(4))))
+    sheet = book.active
+    assert sheet is not None
+    sheet.move_range("A5:G5", rows=20_000)
+    buffer = io.BytesIO()
+    book.save(buffer)
+
+    assert len(read_roster(buffer.getvalue())) == 4
+    with pytest.raises(InputError, match=r"roster\.file.*空行也算"):
+        read_roster(changed("A60000", "x"))
+
+
+def packed_with(name: str, content: bytes, *, times: int = 1) -> bytes:
+    """The roster of four with one more or other member."""
+    buffer = io.BytesIO(roster_file(builders.roster(4)))
+    with zipfile.ZipFile(buffer) as archive:
+        members = {one: archive.read(one) for one in archive.namelist()}
+    members |= {f"{place or ''}{name}": content for place in range(times)}
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        for one, data in members.items():
+            archive.writestr(one, data)
+    return buffer.getvalue()
+
+
+_ENTITIES = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "' + b"a" * 9_000 + b'">]><x>&a;&a;</x>'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        packed_with("xl/sharedStrings.xml", bytes(65 * 1024 * 1024)),
+        packed_with("a.xml", b"<a/>", times=600),
+        packed_with("xl/sharedStrings.xml", _ENTITIES),
+        packed_with("xl/sharedStrings.xml", _ENTITIES.decode().encode("utf-16")),
+    ],
+    ids=["large", "many", "entities", "entities in UTF-16"],
+)
+def test_a_bomb_is_refused_before_it_is_parsed(data: bytes) -> None:
+    """Small files that unpack or expand without end, however they are written."""
+    with pytest.raises(InputError, match=r"roster\.file.*危险内容"):
+        read_roster(data)

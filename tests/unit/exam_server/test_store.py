@@ -99,3 +99,12 @@ def test_a_wrong_database_url_is_refused(url: str) -> None:
     """With an example of a right one."""
     with pytest.raises(InputError, match=r"database\.url"):
         Store(url)
+
+
+@pytest.mark.loopback
+def test_a_database_that_does_not_answer_is_no_failing_disk() -> None:
+    """PostgreSQL that is not running is called unreachable."""
+    store = Store("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    with pytest.raises(StorageError) as refusal, store.transaction() as db:
+        db.execute(text("SELECT 1"))
+    assert refusal.value.code == "database.unreachable"

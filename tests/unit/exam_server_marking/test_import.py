@@ -11,19 +11,41 @@ from exam_core.crypto.sealing import recipient_of
 from exam_core.crypto.signing import public_key_of
 from exam_core.errors import ExamError
 from exam_core.formats.centre_descriptor import sign_centre
+from exam_core.formats.journal import SegmentWriter, derive_journal_key, next_head, receipt_of
+from exam_core.formats.journal_entries import (
+    Entry,
+    ResponseRecorded,
+    ReviewFlagSet,
+    SegmentStarted,
+    encode_entry,
+)
+from exam_core.formats.results_bundle import SessionRecord
 from exam_core.keys.package import build_key_package
-from exam_core.model.identifiers import CentreId
+from exam_core.model.identifiers import (
+    CentreId,
+    ChoiceId,
+    FormNumber,
+    ItemId,
+    PartId,
+    SegmentId,
+)
+from exam_core.model.responses import ChoiceResponse, Response, TextResponse
+from exam_server.marking.services.anomalies import anomalous_sessions
 from exam_server.marking.services.keys import import_centre, import_key
 from exam_server.marking.services.queue import MarkingQueue
 from exam_server.marking.services.results_import import import_results
 from exam_server.store import marking as rows
 from grading.marking import MarkerId, PointScores
+from grading.records import ArchiveSession
 from tests.support import builders
 from tests.support.marking_world import (
+    MANIFEST_SHA256,
     World,
     empty_site,
     filled_site,
+    part_id,
     world_key,
+    world_responses,
     world_results,
     world_roster,
     world_session,
@@ -121,54 +143,207 @@ def test_a_centre_that_nobody_vouched_for_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "results.centre"
 
 
-def _altered_receipt() -> dict[str, Any]:
-    sessions = [world_session(serial) for serial in range(1, 8)]
-    return {"sessions": (world_session(1, receipt="0000 1111"), *sessions[1:])}
+def _with_first(session: SessionRecord) -> dict[str, Any]:
+    """The bundle's sessions with this one in the place of candidate 1's."""
+    return {"sessions": (session, *(world_session(serial) for serial in range(2, 8)))}
 
 
-def _missing_frame() -> dict[str, Any]:
+def _of_frames(*frames: bytes) -> SessionRecord:
+    """Candidate 1's session with these frames instead."""
     session = world_session(1)
-    segment = session.segments[0]
-    cut = msgspec.structs.replace(segment, frames=segment.frames[:1] + segment.frames[2:])
-    rest = [world_session(serial) for serial in range(2, 8)]
-    return {"sessions": (msgspec.structs.replace(session, segments=(cut,)), *rest)}
+    segment = msgspec.structs.replace(session.segments[0], frames=frames)
+    return msgspec.structs.replace(session, segments=(segment,))
 
 
-def _foreign_frames() -> dict[str, Any]:
-    other = world_session(2).segments
-    rest = [world_session(serial) for serial in range(2, 8)]
-    return {"sessions": (world_session(1, segments=other), *rest)}
+def _frames() -> tuple[bytes, ...]:
+    return world_session(1).segments[0].frames
 
 
-def _wrong_form() -> dict[str, Any]:
-    rest = [world_session(serial) for serial in range(2, 8)]
-    return {"sessions": (world_session(1, form_number=5), *rest)}
+def _writer() -> SegmentWriter:
+    """Candidate 1's kiosk, key and all, at the beginning of its segment."""
+    session = world_session(1)
+    key = derive_journal_key(builders.JOURNAL_KEY, session.session_id)
+    return SegmentWriter(key, session.segments[0].segment_id)
 
 
-def _wrong_reason() -> dict[str, Any]:
-    rest = [world_session(serial) for serial in range(2, 8)]
-    return {"sessions": (world_session(1, close_reason="tired"), *rest)}
+def _saying(bad: Entry | bytes, *, is_first: bool = False) -> SessionRecord:
+    """Candidate 1's session when its kiosk says one thing more, right after the start."""
+    start = SegmentStarted(
+        at_ms=0,
+        session_id=world_session(1).session_id,
+        manifest_sha256=MANIFEST_SHA256,
+        form_number=FormNumber(1),
+    )
+    extra = bad if isinstance(bad, bytes) else encode_entry(bad)
+    payloads = [extra] if is_first else [encode_entry(start), extra]
+    payloads += [
+        encode_entry(ResponseRecorded(at_ms=1, part_id=part, response=response))
+        for part, response in world_responses(1).items()
+    ]
+    payloads.append(encode_entry(builders.session_submitted()))
+    writer = _writer()
+    frames = tuple(map(writer.append, payloads))
+    return msgspec.structs.replace(_of_frames(*frames), receipt=receipt_of(frames[-1]))
+
+
+def _response(part: PartId, response: Response) -> Entry:
+    return ResponseRecorded(at_ms=1, part_id=part, response=response)
+
+
+def _behind_garbage() -> SessionRecord:
+    """Garbage sealed with no key of ours takes the first places, before an honest segment."""
+    garbage = SegmentWriter(bytes(32), SegmentId("0d" * 16))
+    session = world_session(1)
+    bad = msgspec.structs.replace(
+        session.segments[0],
+        segment_id=garbage.segment_id,
+        epoch=0,
+        frames=(garbage.append(b"{}"), b"garbage", garbage.append(b"{}")),
+    )
+    return msgspec.structs.replace(session, segments=(bad, *session.segments))
+
+
+def _after_the_end() -> SessionRecord:
+    writer = _writer()
+    frames = _frames()
+    writer.seq = len(frames)
+    for frame in frames:
+        writer.head = next_head(writer.head, frame)
+    late = _response(FIRST_PART, ChoiceResponse(choice_ids=(ChoiceId(f"{FIRST_PART}-B"),)))
+    return _of_frames(*frames, writer.append(encode_entry(late)))
+
+
+FIRST_PART = part_id(1, "B0001")
+CHOICE = ChoiceResponse(choice_ids=(ChoiceId("nonsense"),))
+KEEPS_ALL = {
+    "unknown part": (_saying(_response(PartId("no such part"), CHOICE)), "response.unknown_part"),
+    "part of another form": (
+        _saying(_response(part_id(2, "B0001"), CHOICE)),
+        "response.unknown_part",
+    ),
+    "unknown flag": (
+        _saying(ReviewFlagSet(at_ms=1, item_id=ItemId("x"), is_flagged=True)),
+        "response.unknown_part",
+    ),
+    "choice not on the item": (_saying(_response(FIRST_PART, CHOICE)), "response.misfit"),
+    "wrong kind": (_saying(_response(FIRST_PART, TextResponse(text="甲"))), "response.misfit"),
+    "sealed nonsense": (_saying(b'{"type":"nonsense"}'), "journal.entry"),
+    "wrong first entry": (
+        _saying(_response(FIRST_PART, CHOICE), is_first=True),
+        "journal.entry",
+    ),
+    "keyless garbage first": (_behind_garbage(), "journal.frame"),
+    "after the end": (_after_the_end(), "response.after_end"),
+}
+"""Sessions of a hostile kiosk whose honest entries still count, all of them."""
+
+LOSES = {
+    "missing frame": (_of_frames(*_frames()[:1], *_frames()[2:]), "journal.chain", 0),
+    "altered frame": (
+        _of_frames(
+            *_frames()[:2], _frames()[2][:-1] + bytes([_frames()[2][-1] ^ 1]), *_frames()[3:]
+        ),
+        "journal.frame",
+        1,
+    ),
+    "foreign frames": (
+        world_session(1, segments=world_session(2).segments),
+        "journal.frame",
+        0,
+    ),
+    "garbage alone": (_of_frames(b"", b"garbage"), "journal.frame", 0),
+}
+"""Sessions whose submit entry cannot be read, and how many responses are left."""
+
+
+def _handed_in(world: World) -> dict[str, ArchiveSession]:
+    with world.site.store.transaction() as db:
+        return {str(one.admission_number): one for one in rows.sessions(db)}
+
+
+def _anomalies(world: World) -> list[tuple[str, str]]:
+    with world.site.store.transaction() as db:
+        return [(str(one.admission_number), one.anomaly.code) for one in rows.anomalies(db)]
+
+
+@pytest.mark.parametrize(("session", "code"), KEEPS_ALL.values(), ids=KEEPS_ALL)
+def test_a_hostile_kiosk_changes_nobodys_results(
+    tmp_path: Path, session: SessionRecord, code: str
+) -> None:
+    """What does not count is skipped and recorded; all honest responses are as they were."""
+    with filled_site(tmp_path) as world:
+        before = _handed_in(world)
+        assert _anomalies(world) == []
+        done = import_results(
+            world.site,
+            world_results(
+                recipient=recipient_of(world.identity), sequence=2, **_with_first(session)
+            ),
+            world.identity,
+            actor="t",
+        )
+        after = _handed_in(world)
+        assert {name: one.responses for name, one in after.items()} == {
+            name: one.responses for name, one in before.items()
+        }
+        assert {**after, "20260001": None} == {**before, "20260001": None}
+        assert done.anomalous_sessions == 1
+        assert _anomalies(world) == [("20260001", code)]
+        line = world.site.audit.lines()[-1].decode()
+        assert '"action":"session_anomalous"' in line
+        assert f"{code}=" in line
+
+
+@pytest.mark.parametrize(("session", "code", "left"), LOSES.values(), ids=LOSES)
+def test_a_journal_that_does_not_hold_costs_its_own_session_alone(
+    tmp_path: Path, session: SessionRecord, code: str, left: int
+) -> None:
+    """What stands before the damage counts; that the confirmed submission is gone is said too."""
+    with filled_site(tmp_path) as world:
+        before = _handed_in(world)
+        _import(world, sequence=2, **_with_first(session))
+        after = _handed_in(world)
+        assert {**after, "20260001": None} == {**before, "20260001": None}
+        assert len(after["20260001"].responses) == left
+        assert _anomalies(world) == [("20260001", "results.receipt"), ("20260001", code)]
+        found = anomalous_sessions(world.site)
+        assert [one.is_grave for one in found] == [True]
+
+
+def test_a_receipt_without_its_entry_is_recorded(tmp_path: Path) -> None:
+    """The centre confirmed what is not there: the responses count, and the lead is told."""
+    with filled_site(tmp_path) as world:
+        before = _handed_in(world)["20260001"].responses
+        _import(world, sequence=2, **_with_first(world_session(1, receipt="0000 1111")))
+        assert _handed_in(world)["20260001"].responses == before
+        assert _anomalies(world) == [("20260001", "results.receipt")]
+
+
+def test_a_later_bundle_brings_its_own_anomalies(tmp_path: Path) -> None:
+    """Those of the bundle before go with it."""
+    bad, _ = KEEPS_ALL["sealed nonsense"]
+    with filled_site(tmp_path) as world:
+        _import(world, sequence=2, **_with_first(bad))
+        again = world_results(
+            recipient=recipient_of(world.identity), sequence=2, **_with_first(bad)
+        )
+        assert not import_results(world.site, again, world.identity, actor="t").is_new
+        _import(world, sequence=3)
+        assert _anomalies(world) == []
 
 
 @pytest.mark.parametrize(
-    ("changed", "code"),
-    [
-        (_altered_receipt(), "results.journal"),
-        (_missing_frame(), "journal.chain"),
-        (_foreign_frames(), "journal.frame"),
-        (_wrong_form(), "results.journal"),
-        (_wrong_reason(), "results.journal"),
-    ],
-    ids=["receipt", "missing frame", "foreign frames", "wrong form", "close reason"],
+    ("fields", "code"),
+    [({"form_number": 99}, "results.paper"), ({"close_reason": "tired"}, "results.journal")],
 )
-def test_a_bundle_with_a_wrong_session_is_refused_whole(
-    tmp_path: Path, changed: dict[str, Any], code: str
+def test_what_the_centre_answers_for_refuses_the_bundle_whole(
+    tmp_path: Path, fields: dict[str, Any], code: str
 ) -> None:
-    """One session that does not hold refuses the file, and nothing of it is kept."""
+    """A form that the key does not know, a reason that is none: nothing of the file is kept."""
     with filled_site(tmp_path) as world:
         before = _state(world)
         with pytest.raises(ExamError) as refused:
-            _import(world, sequence=2, **changed)
+            _import(world, sequence=2, **_with_first(world_session(1, **fields)))
         assert refused.value.code == code
         assert _state(world) == before
 

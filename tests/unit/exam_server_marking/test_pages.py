@@ -3,15 +3,19 @@
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from exam_core.crypto.sealing import recipient_of
 from exam_server.accounts.roles import Role
+from exam_server.marking.services.anomalies import anomalous_sessions
+from exam_server.marking.services.results_import import import_results
 from exam_server.marking.web.application import MENU
 from exam_server.web.permissions import GuardedRoute
 from tests.support.marking_pages import ROLES, SignIn, csrf_of, post
-from tests.support.marking_world import World, world_roster, world_session
+from tests.support.marking_world import World, world_results, world_roster, world_session
 
 MARKER, LEAD, STAFF, AUDITOR = Role.MARKER, Role.LEAD, Role.STAFF, Role.AUDITOR
 EVERYBODY = {*ROLES, None}
@@ -195,6 +199,7 @@ def test_a_script_is_told_where_to_go_on(sign_in: SignIn) -> None:
         ({"total": "3"}, "直接给总分没有写理由"),
         ({"comment": "长" * 501}, "评语超过 500 字"),
         ({"sequence": "0"}, "评分序号不对"),
+        ({"sequence": "9" * 5_000}, "评分序号不对"),
     ],
 )
 def test_a_refused_form_comes_back_with_everything_typed(
@@ -315,3 +320,37 @@ def test_the_audit_page_shows_the_log(sign_in: SignIn) -> None:
     page = sign_in("auditor").get("/audit").text
     assert "results_imported" in page
     assert page.index("results_imported") < page.index("site_made")
+
+
+def test_records_that_do_not_hold_are_shown_as_the_role_allows(
+    sign_in: SignIn, world: World
+) -> None:
+    """Staff see whose they are, the lead's page gives a reference, the marker's pages nothing."""
+    frames = world_session(1).segments[0].frames
+    segment = msgspec.structs.replace(world_session(1).segments[0], frames=(*frames[:-1], b"x"))
+    sessions = (
+        world_session(1, segments=(segment,)),
+        world_session(2, receipt="0000"),
+        *(world_session(serial) for serial in range(3, 8)),
+    )
+    for name in ("lead", "staff"):
+        assert (
+            "异常记录" not in sign_in(name).get({"lead": "/lead", "staff": "/results"}[name]).text
+        )
+    data = world_results(recipient=recipient_of(world.identity), sequence=2, sessions=sessions)
+    import_results(world.site, data, world.identity, actor="t")
+
+    references = [one.reference for one in anomalous_sessions(world.site)]
+    lead, staff = sign_in("lead").get("/lead").text, sign_in("staff").get("/results").text
+    for page in (lead, staff):
+        assert "2 名考生的交卷记录缺失" in page
+        assert "results.receipt" in page
+        assert "journal.frame" in page
+        assert all(reference in page for reference in references)
+    for person in world_roster():
+        assert person.admission_number not in lead
+        assert person.seat_id not in lead + staff
+    assert '<td rowspan="2">20260001</td>' in staff
+    assert "作答记录有异常" in sign_in("lead").get("/audit").text
+    marker = sign_in("marker")
+    assert not any(ref in marker.get("/mark").text for ref in references)

@@ -10,16 +10,27 @@ from sqlalchemy import MetaData
 from sqlalchemy.exc import DatabaseError
 
 import exam_server.store.accounts
+from exam_core.crypto.sealing import recipient_of
 from exam_core.errors import ExamError, StateError, StorageError
+from exam_core.model.identifiers import PartId
+from exam_core.model.responses import TextResponse
 from exam_server.marking.services.outcome import Outcome
 from exam_server.marking.services.queue import MarkingQueue
+from exam_server.marking.services.results_import import import_results
 from exam_server.marking.site import open_site
 from exam_server.store import marking as rows
 from exam_server.store.base import Base
 from exam_server.store.engine import Store
 from exam_server.store.marking import tables
 from grading.marking import Mark, MarkerId, PointScores
-from tests.support.marking_world import World, filled_site
+from tests.support import marking_world
+from tests.support.marking_world import (
+    World,
+    filled_site,
+    part_id,
+    world_results,
+    world_session,
+)
 from tests.support.postgres_server import postgres_url
 
 OWN_TABLES = {
@@ -73,6 +84,31 @@ def test_a_site_works_on_this_database(world: World) -> None:
         zero = PointScores(scores_milli=(0,) * len(view.marking_points))
         queue.give(task_id, marker, sequence=1, judgement=zero, comment="")
     assert len(Outcome(world.site).results().candidates) == 8
+
+
+def test_what_a_hostile_kiosk_sends_comes_in_on_this_database(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anomalies are kept, and a NUL in a text is shown to markers as a sign for it."""
+    part = part_id(1, "C0001", 1)
+    given = {part: TextResponse(text="甲\0乙"), PartId("elsewhere"): TextResponse(text="丙")}
+    monkeypatch.setattr(marking_world, "world_responses", lambda _: given)
+    others = tuple(session for session in map(world_session, range(2, 8)))
+    data = world_results(
+        recipient=recipient_of(world.identity), sequence=2, sessions=(world_session(1), *others)
+    )
+    import_results(world.site, data, world.identity, actor="t")
+
+    with world.site.store.transaction() as db:
+        found = rows.anomalies(db)
+        shown = [one.response_text for one in rows.open_tasks(db, 4)]
+        first = rows.sessions(db)[0]
+    assert [one.admission_number for one in found] == [
+        f"2026{serial:04d}" for serial in range(1, 8)
+    ]
+    assert {one.anomaly.code for one in found} == {"response.unknown_part"}
+    assert shown == ["甲␀乙"]
+    assert first.responses == {part: TextResponse(text="甲\0乙")}
 
 
 @pytest.mark.parametrize(

@@ -253,12 +253,13 @@ def test_digest_missing_in_the_body_is_refused() -> None:
 
 
 def test_file_round_trip(tmp_path: Path) -> None:
-    """A written file is read back, and nothing else is left in the folder."""
+    """A written file is read back, nothing else is left in the folder, and it is not replaced."""
     archive = archives.archive()
     path = tmp_path / "a.examarchive"
 
     write_archive(path, archive)
-    write_archive(path, archive)
+    with refuses(InputError, "archive.exists"):
+        write_archive(path, archives.archive([], candidates=1))
 
     assert read_archive(path) == archive
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.examarchive"]
@@ -271,10 +272,9 @@ def test_unreadable_file_is_refused(name: str, tmp_path: Path) -> None:
         read_archive(tmp_path / name)
 
 
-def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the disk refuses, the file that was there is whole and no remains are left."""
+def test_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk refuses, no remains are left."""
     path = tmp_path / "a.examarchive"
-    path.write_bytes(b"old")
 
     def refuse(_handle: int) -> None:
         raise OSError(28, "No space left on device")
@@ -283,8 +283,7 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     with refuses(StorageError, "archive.unwritten"):
         write_archive(path, archives.archive())
 
-    assert path.read_bytes() == b"old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.examarchive"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_is_not_synced_where_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,17 @@
 """The command line: digest, tables, files, and one sentence for each error."""
 
 import json
+import os
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from grading import encode_archive, write_archive
-from grading.cli import main
+from grading.cli import app, main
 from grading.ranking import CutLine, RankingPolicy
 from grading.reporting import REPORT_FILES
+from tests.support.command_paths import paths_of
 from tests.unit.grading import archives
 
 
@@ -65,6 +67,42 @@ def test_report_writes_the_documents(
 
     names = [Path(line).name for line in capsys.readouterr().out.splitlines()]
     assert names == list(REPORT_FILES)
+
+
+def test_report_overwrites_nothing(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A document of that name may have been signed or commented: it is left, nothing is added."""
+    name = list(REPORT_FILES)[1]
+    (tmp_path / name).write_bytes(b"signed")
+
+    assert run("report", file, "--out", tmp_path) == 2
+
+    assert "report.exists" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == b"signed"
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([file.name, name])
+
+
+@pytest.mark.parametrize("kind", ["/dev/zero", "pipe"])
+def test_only_a_regular_file_is_read(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A device or a pipe, which says that it has no size and never ends, is refused at once."""
+    path = Path(kind)
+    if kind == "pipe":
+        path = tmp_path / kind
+        os.mkfifo(path)
+
+    assert run("recompute", path) == 2
+
+    assert "archive.unreadable" in capsys.readouterr().err
+
+
+def test_own_refusals_answer_for_files() -> None:
+    """No argument leaves the check of its file to the library, which answers in English."""
+    for path in paths_of(app):
+        assert not path.exists, path.name
+        assert not path.readable, path.name
 
 
 @pytest.mark.parametrize("command", ["recompute", "rank"])

@@ -1,6 +1,7 @@
 """The documents: what they hold, that every character is drawn, that nothing runs as a formula."""
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -331,15 +332,37 @@ def test_item_statistics_sheet() -> None:
 
 
 def test_reports_are_written_together(tmp_path: Path) -> None:
-    """All documents are in the folder, and a second run replaces them."""
+    """All documents are in the folder; a second run is refused and changes none."""
     folder = tmp_path / "成绩"
     found = results()
 
-    write_reports(found, folder)
     written = write_reports(found, folder)
+    before = [path.read_bytes() for path in written]
+    with refuses(InputError, "report.exists"):
+        write_reports(found, folder)
+
+    assert [path.read_bytes() for path in written] == before
 
     assert [path.name for path in written] == list(REPORT_FILES)
     assert sorted(folder.iterdir()) == sorted(written)
+
+
+def test_a_failed_write_leaves_no_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up in the middle leaves nothing that would refuse the next try."""
+    kept = os.fsync
+    calls = iter(range(100))
+
+    def fail_later(handle: int) -> None:
+        if next(calls) > 2:
+            raise OSError(28, "No space left on device")
+        kept(handle)
+
+    with monkeypatch.context() as patched, refuses(StorageError, "report.unwritten"):
+        patched.setattr(os, "fsync", fail_later)
+        write_reports(results(), tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+    write_reports(results(), tmp_path)
 
 
 def test_unprintable_name_writes_nothing(tmp_path: Path) -> None:

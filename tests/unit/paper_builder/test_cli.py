@@ -17,6 +17,7 @@ from paper_builder.assembly import parse_draft, parse_record
 from paper_builder.bank import write_items
 from paper_builder.publish import read_root
 from tests.support import builders
+from tests.support.command_paths import paths_of
 from tests.unit.paper_builder.bank_items import SEED, Stock
 
 BLUEPRINT = """[paper]
@@ -122,11 +123,11 @@ def test_every_command_has_chinese_help(run: Run) -> None:
 def test_template_import_export_coverage(bank: Path, run: Run) -> None:
     """The commands about the bank say what they did, as text and as JSON."""
     assert "t.xlsx" in run("template", "t.xlsx").out
-    assert json.loads(run("template", "t.xlsx", "--json").out) == {"file": "t.xlsx"}
+    assert json.loads(run("template", "u.xlsx", "--json").out) == {"file": "u.xlsx"}
     assert "未变 108 题" in run("import", "items.xlsx", "--bank", bank).out
     assert "108 题" in run("export", "out.xlsx", "--bank", bank).out
-    said = run("export", "out.xlsx", "--bank", bank, "--json")
-    assert json.loads(said.out) == {"file": "out.xlsx", "items": 108}
+    said = run("export", "more.xlsx", "--bank", bank, "--json")
+    assert json.loads(said.out) == {"file": "more.xlsx", "items": 108}
     assert "未变 108 题" in run("import", "out.xlsx", "--bank", bank).out
     table = run("coverage", "--bank", bank).out
     assert "就业创业" in table
@@ -134,6 +135,31 @@ def test_template_import_export_coverage(bank: Path, run: Run) -> None:
     counts = json.loads(run("coverage", "--bank", bank, "--json").out)
     assert counts["total"] == 108
     assert counts["counts"]["社会保险"]["case"] == 6
+
+
+def test_no_command_overwrites_a_file(bank: Path, run: Run, tmp_path: Path) -> None:
+    """Above all not the bank that is exported, nor a key: status 2, nothing touched."""
+    run("keys", "--out", "hq")
+    (tmp_path / "centre.json").write_bytes(encode_centre(builders.centre()))
+    signers = ("--key", "hq/setter.key", "--key", "hq/approver.key", "--root", "hq/root.json")
+    for words, target in (
+        (("export", bank, "--bank", bank), bank),
+        (("export", "hq/setter.key", "--bank", bank), Path("hq/setter.key")),
+        (("template", "hq/setter.key"), Path("hq/setter.key")),
+        (("sign-centre", "centre.json", *signers, "--out", "plan.toml"), Path("plan.toml")),
+    ):
+        before = target.read_bytes()
+        said = run(*words)
+        assert (said.status, said.out) == (2, "")
+        assert "builder.output_exists" in said.err
+        assert target.read_bytes() == before
+
+
+def test_the_programs_own_refusals_answer_for_files() -> None:
+    """No argument leaves the check of its file to the library, which answers in English."""
+    for path in paths_of(cli.app):
+        assert not path.exists, path.name
+        assert not path.readable, path.name
 
 
 def test_an_import_reports_and_skips(run: Run, tmp_path: Path) -> None:
@@ -176,6 +202,8 @@ def test_a_file_with_nothing_good_is_refused(run: Run, tmp_path: Path) -> None:
         (("draw", "--bank", "b", "--blueprint", "fujian-2024", "--out", "d"), "blueprint.open"),
         (("print", "none", "--out", "p"), "builder.file"),
         (("keys", "--out", "k", "--office", "a", "--office", "a"), "publish.offices"),
+        (("keys", "--out", "k", "--threshold", "3"), "publish.threshold"),
+        (("keys", "--out", "k", "--threshold", "1"), "publish.threshold"),
     ],
 )
 def test_refusals_are_one_sentence_with_code_and_advice(
@@ -253,7 +281,7 @@ def test_keys_sign_centre_and_seal(drawn: Path, run: Run, tmp_path: Path) -> Non
     signers = ("--key", "hq/setter.key", "--key", "hq/approver.key", "--root", "hq/root.json")
     said = run("sign-centre", "centre.json", *signers, "--out", "centre.signed")
     assert "第一考点" in said.out
-    said = run("sign-centre", "centre.json", *signers, "--out", "centre.signed", "--json")
+    said = run("sign-centre", "centre.json", *signers, "--out", "again.signed", "--json")
     assert json.loads(said.out)["centre_id"] == "C01"
     words = ("seal", drawn, *signers, "--sitting", "S1")
     said = run(
@@ -268,6 +296,12 @@ def test_keys_sign_centre_and_seal(drawn: Path, run: Run, tmp_path: Path) -> Non
     verified = verify_package(package, read_root(Path("hq/root.json")))
     assert verified.manifest_sha256 == answer["manifest_sha256"]
     recipient = recipient_of(builders.GRADING_IDENTITY)
+    to_all = ("--centre", "centre.signed", "--grading-recipient", recipient, "--out", "never")
+    said = run(*words, *to_all, "--sequence", 0)
+    assert (said.status, "publish.sequence" in said.err) == (2, True)
+    said = run("seal", drawn, *signers[:2], *signers[:2], *signers[4:], "--sitting", "S1", *to_all)
+    assert (said.status, "publish.signers" in said.err) == (2, True)
+    assert not Path("never").exists()
     said = run(
         *words, "--centre", "centre.signed", "--grading-recipient", recipient, "--out", "sealed2"
     )

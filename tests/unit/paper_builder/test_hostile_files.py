@@ -10,6 +10,7 @@ import pytest
 from exam_core.errors import ExamError, InputError
 from paper_builder import limits
 from paper_builder.bank import TextDefaults, read_bank_file, write_items
+from tests.support.mutate import mutants
 from tests.support.refusals import refuses
 from tests.unit.paper_builder.bank_items import bank_item
 
@@ -75,6 +76,23 @@ def test_damaged_xml_is_refused(tmp_path: Path, good: bytes) -> None:
     _refused(tmp_path, cut, "import.broken")
     gone = _repacked(good, lambda name, data: None if "sheet1" in name else data)
     _refused(tmp_path, gone, "import.columns")
+
+
+def test_damaged_workbooks_give_items_or_a_refusal(tmp_path: Path, good: bytes) -> None:
+    """600 seeded mutants, half of them of the zip's directory: never anything but ExamError."""
+    path = tmp_path / "bad.xlsx"
+    directory = good.rindex(b"PK\x01\x02", 0, good.rindex(b"PK\x05\x06"))
+    whole = mutants(good, count=300, seed="workbook")
+    tails = mutants(good[directory:], count=300, seed="directory")
+    codes = []
+    for data in (*whole, *(good[:directory] + tail for tail in tails)):
+        path.write_bytes(data)
+        try:
+            read_bank_file(path, DEFAULTS)
+        except ExamError as error:
+            codes.append(error.code)
+    assert len(codes) > 300
+    assert {code.partition(".")[0] for code in codes} == {"import"}
 
 
 def test_a_flipped_byte_gives_items_or_a_refusal(tmp_path: Path, good: bytes) -> None:

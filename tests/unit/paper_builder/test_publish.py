@@ -73,6 +73,7 @@ def test_the_package_opens_form_by_form(draft: PaperDraft, sealed: SealedPaper) 
     assert package.manifest_sha256 == sealed.manifest_sha256
     assert package.manifest.duration_ms == draft.duration_ms
     assert "多选题" in package.manifest.scoring_note
+    assert package.manifest.results_recipients == (builders.recipient(),)
     inner = unwrap_bundle(sealed.bundles[builders.CENTRE_ID], builders.OPENING_IDENTITY)
     bundle = open_bundle(
         inner,
@@ -146,7 +147,7 @@ def test_too_few_trusted_signers_are_refused(draft: PaperDraft, signers: list[st
 
 def test_the_same_signer_twice_is_refused(draft: PaperDraft) -> None:
     """Two signatures of one person are one person."""
-    with refuses(IntegrityError, "signature.invalid"):
+    with refuses(InputError, "publish.signers"):
         _seal(draft, keys=[builders.SETTER, builders.SETTER])
 
 
@@ -215,9 +216,10 @@ def test_impossible_offices_are_refused(offices: list[str]) -> None:
 
 
 def test_an_impossible_threshold_is_refused() -> None:
-    """Three of two can never sign."""
-    with refuses(InputError, "root.malformed"):
-        make_headquarters_keys(threshold=3)
+    """Three of two can never sign, and nobody signs alone."""
+    for threshold in (0, 1, 3):
+        with refuses(InputError, "publish.threshold"):
+            make_headquarters_keys(threshold=threshold)
 
 
 def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,12 @@ let chosen = null;
 
 const source = new EventSource("/proctor/events");
 source.addEventListener("open", () => showLink(true));
-source.addEventListener("error", () => showLink(false));
+source.addEventListener("error", async () => {
+  showLink(false);
+  if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
+  const reply = await fetch("/proctor/state").catch(() => null);
+  if (reply?.status === 401) location.reload(); // to the log-in page
+});
 source.addEventListener("message", (event) => {
   const patch = JSON.parse(event.data);
   if (patch.room) showRoom(patch.room);
@@ -202,7 +207,7 @@ function showCodes(codes) {
     );
     return row;
   });
-  if (rows.length === 0) return say("所有座位都已登记。", false);
+  if (rows.length === 0) return say("所有机位都已登记。", false);
   byId("codes").replaceChildren(...rows);
   byId("seat-dialog").close();
   byId("codes-dialog").showModal();

@@ -1,0 +1,246 @@
+"""What of a session's journal counts: one rule for the exam room and for the grading site.
+
+Kiosks make the frames, and a kiosk can be tampered with. So whatever a frame holds, reading a
+session does not fail: what counts is returned, and the rest is named as anomalies, so that one
+kiosk can spoil nobody's session but its own. A frame that does not open or is not chained ends its
+segment; a sound frame that says something impossible costs itself alone, since the frames after it
+are chained to it. Specified in `docs/spec/response-journal.md`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from exam_core import limits
+from exam_core.errors import ExamError, InputError, IntegrityError, declare
+from exam_core.formats.journal import (
+    JOURNAL_CHAIN,
+    JOURNAL_FRAME,
+    SegmentCipher,
+    first_head,
+    frame_sequence,
+    next_head,
+    receipt_of,
+)
+from exam_core.formats.journal_entries import (
+    ENTRY_MALFORMED,
+    Entry,
+    ResponseRecorded,
+    ReviewFlagSet,
+    SegmentStarted,
+    SessionSubmitted,
+    decode_entry,
+)
+from exam_core.formats.journal_merge import PlacedEntry, SessionContent, merge_entries
+from exam_core.model.identifiers import FormNumber, ItemId, PartId, SegmentId, SessionId
+from exam_core.model.items import Part
+from exam_core.model.responses import check_fits
+
+UNKNOWN_PART = declare(
+    "response.unknown_part", "作答的试题不在该考生的试卷上，已拒收；请核查机位。"
+)
+AFTER_END = declare("response.after_end", "交卷之后的作答不计入，已单独保留备查。")
+
+
+class FormShape(Protocol):
+    """What a form can be answered with; nobody here reads stems and texts."""
+
+    @property
+    def parts(self) -> Mapping[PartId, Part]:
+        """Its parts."""
+
+    @property
+    def item_ids(self) -> frozenset[ItemId]:
+        """Its items."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """What every entry of a session must agree with."""
+
+    session_id: SessionId
+    manifest_sha256: str
+    form_number: FormNumber
+    shape: FormShape
+    journal_key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a frame says; `refusal` is a code with a sentence when it does not count."""
+
+    entry: Entry | None
+    refusal: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldSegment:
+    """A segment as it is kept somewhere: bytes that nobody has looked at."""
+
+    segment_id: SegmentId
+    epoch: int
+    frames: Sequence[bytes]
+
+
+class Anomaly(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Frames of one segment that do not count for one reason: the first one, and how many."""
+
+    segment_id: SegmentId
+    seq: int
+    code: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionReading:
+    """What a session holds.
+
+    Attributes:
+        content: What counts, merged.
+        receipts: The receipt of every sound submit entry; two when a second kiosk took over.
+        anomalies: What does not count, by segment as given, then in order of the first frame.
+    """
+
+    content: SessionContent
+    receipts: frozenset[str]
+    anomalies: tuple[Anomaly, ...]
+
+
+class SegmentChecker:
+    """Checks the frames of one segment, each with the head of the chain before it."""
+
+    def __init__(self, facts: SessionFacts, segment_id: SegmentId) -> None:
+        self._facts = facts
+        self._cipher = SegmentCipher(facts.journal_key, segment_id)
+        self._broken_head = b""
+
+    def check(self, frame: bytes, head: bytes) -> Checked:
+        """What the frame says, given the head of the chain before it.
+
+        A frame that took its place unseen and does not hold ends the segment: no frame whose
+        chain goes through it is accepted. One that was refused instead leaves its place free.
+
+        Raises:
+            InputError: `journal.frame`.
+            IntegrityError: `journal.frame`, `journal.chain`: it cannot take its place.
+        """
+        payload = self.open(frame, head)
+        try:
+            return Checked(entry=self.read(payload, frame_sequence(frame)))
+        except ExamError as error:
+            return Checked(entry=None, refusal=(error.code, error.message))
+
+    def open(self, frame: bytes, head: bytes) -> bytes:
+        """What is sealed in a frame that may take its place; the first half of `check`."""
+        try:
+            before, payload = self._cipher.open(frame)
+            if before != head or head == self._broken_head:
+                seq = frame_sequence(frame)
+                raise IntegrityError(JOURNAL_CHAIN, f"第 {seq} 条与前面的记录不相连", seq=seq)
+        except ExamError:
+            self._broken_head = next_head(head, frame)
+            raise
+        return payload
+
+    def read(self, payload: bytes, seq: int) -> Entry:
+        """The entry in a frame, if it counts by itself; the second half of `check`.
+
+        Raises:
+            InputError: `journal.entry`, `response.unknown_part`, `response.misfit`.
+        """
+        entry = decode_entry(payload)
+        self._check_entry(entry, seq)
+        return entry
+
+    def _check_entry(self, entry: Entry, seq: int) -> None:
+        facts = self._facts
+        if isinstance(entry, SegmentStarted) != (seq == 0):
+            raise InputError(ENTRY_MALFORMED, f"第 {seq} 条的种类不对", seq=seq)
+        match entry:
+            case SegmentStarted():
+                own = (facts.session_id, facts.manifest_sha256, facts.form_number)
+                if (entry.session_id, entry.manifest_sha256, entry.form_number) != own:
+                    raise InputError(ENTRY_MALFORMED, "作答记录属于另一会话或另一试卷", seq=seq)
+            case ResponseRecorded(part_id=part_id, response=response):
+                part = facts.shape.parts.get(part_id)
+                if part is None:
+                    raise InputError(UNKNOWN_PART, "试题不在该考生的试卷上", seq=seq)
+                check_fits(part, response)
+            case ReviewFlagSet(item_id=item_id):
+                if item_id not in facts.shape.item_ids:
+                    raise InputError(UNKNOWN_PART, "标记的试题不在该考生的试卷上", seq=seq)
+            case _:
+                pass  # a submit entry always fits; what it does to the session is for the caller
+
+
+def read_session(facts: SessionFacts, segments: Iterable[HeldSegment]) -> SessionReading:
+    """Read all segments of one session; the order in which they come does not matter.
+
+    Raises:
+        InputError: `journal.malformed`, a segment id that is none; `journal.frame`, more frames
+            than any room takes. Both are the room's doing, never a kiosk's alone.
+    """
+    notes = _Anomalies()
+    sound: list[tuple[SegmentId, PlacedEntry]] = []
+    receipts: set[str] = set()
+    for segment in segments:
+        for seq, entry in _sound_entries(facts, segment, notes):
+            sound.append((segment.segment_id, PlacedEntry(segment.epoch, seq, entry)))
+            if isinstance(entry, SessionSubmitted):
+                receipts.add(receipt_of(segment.frames[seq]))
+    content = merge_entries(placed for _, placed in sound)
+    if content.submitted is not None:
+        end = content.submitted[:2]
+        for segment_id, placed in sound:
+            is_after = placed[:2] > end
+            if is_after and isinstance(placed.entry, (ResponseRecorded, ReviewFlagSet)):
+                notes.add(segment_id, placed.seq, AFTER_END)
+    return SessionReading(content=content, receipts=frozenset(receipts), anomalies=notes.in_order())
+
+
+class _Anomalies:
+    """Anomalies of one session, so few that a kiosk cannot drown the people who read them."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[SegmentId, str], tuple[int, int]] = {}
+
+    def add(self, segment_id: SegmentId, seq: int, code: str, frames: int = 1) -> None:
+        """Note `frames` frames from `seq`; later ones of the same kind only raise the count."""
+        first, count = self._found.get((segment_id, code), (seq, 0))
+        self._found[segment_id, code] = (first, count + frames)
+
+    def in_order(self) -> tuple[Anomaly, ...]:
+        """All of them, by segment and place."""
+        segments = list(dict.fromkeys(segment_id for segment_id, _ in self._found))
+        found = [
+            Anomaly(segment_id=segment_id, seq=seq, code=code, frames=frames)
+            for (segment_id, code), (seq, frames) in self._found.items()
+        ]
+        return tuple(sorted(found, key=lambda one: (segments.index(one.segment_id), one.seq)))
+
+
+def _sound_entries(
+    facts: SessionFacts, segment: HeldSegment, notes: _Anomalies
+) -> list[tuple[int, Entry]]:
+    """The entries of a segment that say something possible, with their places."""
+    if len(segment.frames) > limits.journal_frames_max:
+        raise InputError(JOURNAL_FRAME, "作答记录条数过多")
+    checker = SegmentChecker(facts, segment.segment_id)
+    head = first_head(segment.segment_id)
+    sound: list[tuple[int, Entry]] = []
+    for seq, frame in enumerate(segment.frames):
+        try:
+            payload = checker.open(frame, head)
+            if frame_sequence(frame) != seq:
+                raise IntegrityError(JOURNAL_CHAIN, f"第 {seq} 条的序号不连续", seq=seq)
+        except ExamError as error:
+            notes.add(segment.segment_id, seq, error.code, len(segment.frames) - seq)
+            break
+        try:
+            sound.append((seq, checker.read(payload, seq)))
+        except ExamError as error:
+            notes.add(segment.segment_id, seq, error.code)
+        head = next_head(head, frame)
+    return sound

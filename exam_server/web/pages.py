@@ -1,0 +1,80 @@
+"""What every page of a program needs, and how a page is made from its template."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from exam_core.errors import ExamError
+from exam_core.protocol.http import status_of
+from exam_server.accounts.people import People, Person
+from exam_server.accounts.roles import TITLES_ZH, Role
+from exam_server.web.permissions import present_person
+
+_STATUS_OF_CODE = {
+    "access.sign_in": 401,
+    "access.refused": 401,
+    "access.denied": 403,
+    "access.origin": 403,
+    "access.wait": 429,
+    "page.missing": 404,
+    "page.refused": 405,
+    "protocol.too_large": 413,
+}
+"""Where HTTP has a word of its own; everything else goes by the family."""
+
+SignInRecorder = Callable[[str, bool], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuEntry:
+    """One entry of the menu, shown to these roles and the auditor."""
+
+    path: str
+    label: str
+    roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What every page of a program needs; `request.app.state.site`.
+
+    Attributes:
+        on_sign_in: Called in a thread with the account's name and whether it was let in.
+    """
+
+    title: str
+    people: People
+    menu: Sequence[MenuEntry]
+    pages: Environment
+    on_sign_in: SignInRecorder
+
+    def menu_of(self, person: Person | None) -> list[MenuEntry]:
+        """The entries this person may open."""
+        if person is None:
+            return []
+        return [entry for entry in self.menu if person.roles & {*entry.roles, Role.AUDITOR}]
+
+
+def render(request: Request, page: str, *, status: int = 200, **context: Any) -> Response:
+    """A page from its template, with what the base template needs."""
+    site: Site = request.app.state.site
+    person = present_person(request)
+    html = site.pages.get_template(page).render(
+        site_title=site.title,
+        person=person,
+        role_titles=[TITLES_ZH[role] for role in Role if person and role in person.roles],
+        menu=site.menu_of(person),
+        path=request.url.path,
+        csrf_token=person.csrf_token if person else "",
+        **context,
+    )
+    return HTMLResponse(html, status_code=status)
+
+
+def status_of_refusal(error: ExamError) -> int:
+    """The HTTP status of one of our errors."""
+    return _STATUS_OF_CODE.get(error.code) or status_of(error)

@@ -1,0 +1,12 @@
+"""How much a campaign does: its short count here, a multiple of it in `make test-long`."""
+
+import os
+
+_FACTOR = int(os.environ.get("CAMPAIGN_FACTOR", "1"))
+if _FACTOR < 1:
+    raise ValueError("CAMPAIGN_FACTOR may only make a campaign longer")
+
+
+def times(count: int) -> int:
+    """`count`, multiplied by the environment's CAMPAIGN_FACTOR (1 when it is not set)."""
+    return count * _FACTOR

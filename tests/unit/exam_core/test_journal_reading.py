@@ -1,0 +1,270 @@
+"""What of a session's journal counts, and what is named as an anomaly instead."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from exam_core import limits
+from exam_core.errors import InputError, IntegrityError
+from exam_core.formats.journal import SegmentWriter, first_head, next_head, receipt_of
+from exam_core.formats.journal_entries import Entry, ReviewFlagSet, encode_entry
+from exam_core.formats.journal_reading import (
+    Anomaly,
+    HeldSegment,
+    SegmentChecker,
+    SessionFacts,
+    SessionReading,
+    read_session,
+)
+from exam_core.model.identifiers import ChoiceId, FormNumber, ItemId, PartId, SegmentId
+from exam_core.model.items import Part
+from exam_core.model.responses import ChoiceResponse, TextResponse
+from tests.support import builders
+from tests.support.builders import response_recorded, segment_started, session_submitted
+
+FORM = builders.form()
+PART_ID = "i1.1"
+OTHER_SEGMENT = SegmentId("0e" * 16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The builder's form."""
+
+    parts: dict[PartId, Part]
+    item_ids: frozenset[ItemId]
+
+
+FACTS = SessionFacts(
+    session_id=builders.SESSION_ID,
+    manifest_sha256="ab" * 32,
+    form_number=FormNumber(1),
+    shape=Shape(
+        parts={part.part_id: part for part in FORM.parts()},
+        item_ids=frozenset(item.item_id for item in FORM.items),
+    ),
+    journal_key=builders.JOURNAL_KEY,
+)
+
+
+def frames_of(
+    *entries: Entry | bytes, segment_id: SegmentId = builders.SEGMENT_ID
+) -> tuple[bytes, ...]:
+    """The chained frames of entries, and of payloads as they are."""
+    writer = SegmentWriter(builders.JOURNAL_KEY, segment_id)
+    return tuple(
+        writer.append(one if isinstance(one, bytes) else encode_entry(one)) for one in entries
+    )
+
+
+def read(*frames: bytes) -> SessionReading:
+    """What a session of one segment with these frames holds."""
+    return read_session(
+        FACTS, [HeldSegment(segment_id=builders.SEGMENT_ID, epoch=1, frames=frames)]
+    )
+
+
+def found(reading: SessionReading) -> list[tuple[int, str, int]]:
+    """Place, code and count of each anomaly."""
+    return [(one.seq, one.code, one.frames) for one in reading.anomalies]
+
+
+def picked(reading: SessionReading) -> str:
+    """The letter picked for the one part of these tests; empty when none counts."""
+    response = reading.content.responses.get(PartId(PART_ID))
+    assert response is None or isinstance(response, ChoiceResponse)
+    return response.choice_ids[0][-1] if response else ""
+
+
+def test_an_honest_session_counts_whole() -> None:
+    """Responses, marks for review and the receipt are there, and nothing is odd."""
+    flag = ReviewFlagSet(at_ms=1, item_id=ItemId("i1"), is_flagged=True)
+    frames = frames_of(segment_started(), response_recorded(PART_ID), flag, session_submitted())
+
+    reading = read(*frames)
+
+    assert picked(reading) == "A"
+    assert reading.content.flagged == {"i1"}
+    assert reading.receipts == {receipt_of(frames[3])}
+    assert reading.anomalies == ()
+
+
+def test_nothing_holds_nothing() -> None:
+    """Neither a session without segments nor an empty segment is odd."""
+    assert read_session(FACTS, []).anomalies == ()
+    assert read().anomalies == ()
+    assert read().receipts == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (response_recorded("elsewhere"), "response.unknown_part"),
+        (
+            ReviewFlagSet(at_ms=1, item_id=ItemId("other"), is_flagged=True),
+            "response.unknown_part",
+        ),
+        (response_recorded(PART_ID, response=TextResponse(text="甲")), "response.misfit"),
+        (
+            response_recorded(
+                PART_ID, response=ChoiceResponse(choice_ids=(ChoiceId("elsewhere"),))
+            ),
+            "response.misfit",
+        ),
+        (segment_started(), "journal.entry"),
+        (b'{"type":"nonsense"}', "journal.entry"),
+        (b"", "journal.entry"),
+    ],
+    ids=["part", "flag", "kind", "choice", "second start", "nonsense", "empty"],
+)
+def test_an_impossible_entry_costs_itself_alone(bad: Entry | bytes, code: str) -> None:
+    """What stands before and after it counts, and it is named with its place."""
+    first, last = response_recorded(PART_ID, "A"), response_recorded(PART_ID, "B")
+
+    reading = read(*frames_of(segment_started(), first, bad, bad, last, session_submitted()))
+
+    assert picked(reading) == "B"
+    assert reading.content.submitted is not None
+    assert found(reading) == [(2, code, 2)]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        segment_started(session_id="00" * 16),
+        segment_started(manifest_sha256="00" * 32),
+        segment_started(form_number=2),
+        response_recorded(PART_ID, "C"),
+    ],
+    ids=["session", "paper", "form", "response"],
+)
+def test_a_wrong_first_entry_is_named_and_does_not_count(start: Entry) -> None:
+    """The entries after it were sealed for this session and count by themselves."""
+    reading = read(*frames_of(start, response_recorded(PART_ID, "A")))
+
+    assert picked(reading) == "A"
+    assert found(reading) == [(0, "journal.entry", 1)]
+    assert picked(read(*frames_of(start))) == ""
+
+
+def _altered(frame: bytes) -> bytes:
+    return frame[:-1] + bytes([frame[-1] ^ 1])
+
+
+def test_from_the_first_frame_that_does_not_hold_a_segment_is_left_out() -> None:
+    """Altered, cut, missing, moved or foreign frames end the segment; what came before counts."""
+    entries: list[Entry] = [segment_started()]
+    entries += [response_recorded(PART_ID, letter) for letter in "ABC"]
+    whole = frames_of(*entries)
+    foreign = frames_of(*entries, segment_id=OTHER_SEGMENT)
+
+    for frames, anomaly in (
+        ((*whole[:2], _altered(whole[2]), whole[3]), (2, "journal.frame", 2)),
+        ((*whole[:2], b"garbage", whole[3]), (2, "journal.frame", 2)),
+        ((*whole[:2], whole[3]), (2, "journal.chain", 1)),
+        ((*whole[:2], whole[1], *whole[2:]), (2, "journal.chain", 3)),
+        ((*whole[:2], *foreign[2:]), (2, "journal.frame", 2)),
+    ):
+        assert picked(read(*frames)) == "A"
+        assert found(read(*frames)) == [anomaly]
+
+
+def test_a_frame_with_the_number_of_another_place_ends_the_segment() -> None:
+    """The head before it is right, and it claims a place further on."""
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID)
+    start = writer.append(encode_entry(segment_started()))
+    writer.seq = 5
+    moved = writer.append(encode_entry(response_recorded(PART_ID)))
+
+    assert found(read(start, moved)) == [(1, "journal.chain", 1)]
+
+
+def test_keyless_garbage_in_front_spoils_its_own_segment_only() -> None:
+    """A segment that begins with garbage is left out; the next one counts."""
+    garbage = SegmentWriter(bytes(32), OTHER_SEGMENT)
+    bad = HeldSegment(
+        segment_id=OTHER_SEGMENT, epoch=1, frames=(garbage.append(b"{}"), garbage.append(b"{}"))
+    )
+    good = HeldSegment(
+        segment_id=builders.SEGMENT_ID,
+        epoch=2,
+        frames=frames_of(segment_started(), response_recorded(PART_ID), session_submitted()),
+    )
+
+    for order in ([bad, good], [good, bad]):
+        reading = read_session(FACTS, order)
+        assert picked(reading) == "A"
+        assert reading.anomalies == (
+            Anomaly(segment_id=OTHER_SEGMENT, seq=0, code="journal.frame", frames=2),
+        )
+
+
+def test_nothing_counts_after_the_submit_entry() -> None:
+    """Later responses are named; a kiosk that merely started again is not odd."""
+    late = response_recorded(PART_ID, "D")
+    frames = frames_of(
+        segment_started(), response_recorded(PART_ID, "A"), session_submitted(), late, late
+    )
+    again = HeldSegment(
+        segment_id=OTHER_SEGMENT,
+        epoch=2,
+        frames=frames_of(segment_started(), session_submitted(), segment_id=OTHER_SEGMENT),
+    )
+
+    reading = read_session(
+        FACTS, [again, HeldSegment(segment_id=builders.SEGMENT_ID, epoch=1, frames=frames)]
+    )
+
+    assert picked(reading) == "A"
+    assert found(reading) == [(3, "response.after_end", 2)]
+    assert reading.receipts == {receipt_of(frames[2]), receipt_of(again.frames[1])}
+
+
+def test_anomalies_stand_in_order_and_one_for_each_reason() -> None:
+    """However many frames a kiosk sends, people read a few lines."""
+    unknown, nonsense = response_recorded("elsewhere"), b"nonsense"
+    frames = frames_of(segment_started(), nonsense, *[unknown] * 50, nonsense)
+
+    assert found(read(*frames)) == [(1, "journal.entry", 2), (2, "response.unknown_part", 50)]
+
+
+def test_what_a_room_never_exports_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More frames than a room takes, and a segment id that is none."""
+    frames = frames_of(segment_started(), response_recorded(PART_ID))
+    monkeypatch.setattr(limits, "journal_frames_max", 1)
+    with pytest.raises(InputError, match=r"journal\.frame"):
+        read(*frames)
+    with pytest.raises(InputError, match=r"journal\.malformed"):
+        read_session(FACTS, [HeldSegment(segment_id=SegmentId("x"), epoch=1, frames=())])
+
+
+def test_a_frame_that_was_kept_unseen_and_does_not_hold_ends_the_chain() -> None:
+    """A kiosk cannot go on behind its own garbage, also when the chain covers the garbage."""
+    checker = SegmentChecker(FACTS, builders.SEGMENT_ID)
+    head = first_head(builders.SEGMENT_ID)
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID)
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"journal\.frame"):
+            checker.check(b"garbage", head)
+        head = next_head(head, b"garbage")
+    for seq in (2, 3):
+        writer.seq, writer.head = seq, head
+        frame = writer.append(encode_entry(response_recorded(PART_ID)))
+        with pytest.raises(IntegrityError, match=r"journal\.chain"):
+            checker.check(frame, head)
+        head = next_head(head, frame)
+
+
+def test_a_frame_that_was_refused_leaves_its_place_free() -> None:
+    """The right frame is accepted at the place where a wrong one was refused."""
+    checker = SegmentChecker(FACTS, builders.SEGMENT_ID)
+    head = first_head(builders.SEGMENT_ID)
+    (frame,) = frames_of(segment_started())
+    with pytest.raises(IntegrityError, match=r"journal\.frame"):
+        checker.check(_altered(frame), head)
+
+    assert checker.check(frame, head).entry == segment_started()
+    refused = checker.check(frames_of(frame, b"nonsense")[0], head)
+    assert refused.entry is None
+    assert refused.refusal is not None
+    assert refused.refusal[0] == "journal.entry"
