@@ -253,7 +253,7 @@ def test_presence_extra_time_and_codes_check_their_fields(pages: Pages) -> None:
         ("/proctor/extra-time", {"minutes": "x"}, "extra_time.range"),
         ("/proctor/extra-time", {"seat_id": "A01", "minutes": "5"}, "presence.no_session"),
         ("/proctor/end", {}, "page.confirm"),
-        ("/proctor/start", {}, "opening.no_key"),
+        ("/proctor/start", {}, "opening.never"),
         ("/proctor/hold", {}, "sitting.state"),
     ):
         reply = pages.request("POST", path, "wang", form=form)

@@ -229,6 +229,7 @@ def test_fonts_are_registered_once() -> None:
 
 def test_extra_font_is_added_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """A font file named by the user is used for what the others lack."""
+    register_fonts()
     monkeypatch.setattr(fonts, "_faces", list(fonts._faces))
     monkeypatch.setattr(fonts, "FONT_PATHS", fonts.FONT_PATHS[:1])
     extra = next(path for path in (face.path for face in fonts._faces[::-1]))
