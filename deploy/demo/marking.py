@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import json
 import re
-import secrets
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.demo.accounts import make_accounts
 from deploy.demo.browser import Person
 from deploy.demo.folders import Folders
 from deploy.demo.headquarters import Sealed
@@ -75,19 +75,9 @@ def set_up_site(folders: Folders, root: Path) -> Path:
 
 
 def add_accounts(folders: Folders) -> dict[str, str]:
-    """Accounts of the grading site."""
-    passwords = {}
-    for name, role in ACCOUNTS.items():
-        passwords[name] = secrets.token_urlsafe(12)
-        file = folders.vault / "password"
-        file.write_text(passwords[name] + "\n")
-        file.chmod(0o600)
-        run(
-            *("exam-server", "grade", "add-account", "--data", folders.site),
-            *("--name", name, "--roles", role, "--password-file", file),
-        )
-        file.unlink()
-    return passwords
+    """Accounts of the grading site; returns their passwords."""
+    command = ("exam-server", "grade", "add-account", "--data", folders.site)
+    return make_accounts(command, ACCOUNTS, folders.vault)
 
 
 def import_all(folders: Folders, centre: Path, sealed: Sealed, results: Path) -> int:

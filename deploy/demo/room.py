@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.demo.accounts import make_accounts
 from deploy.demo.browser import Person
 from deploy.demo.folders import Folders
 from deploy.demo.headquarters import Sealed
@@ -56,18 +57,8 @@ def set_up_centre(folders: Folders, root: Path) -> Path:
 
 def add_accounts(folders: Folders) -> dict[str, str]:
     """Accounts for everybody at the centre; returns their passwords."""
-    passwords = {}
-    for name, role in ACCOUNTS.items():
-        passwords[name] = secrets.token_urlsafe(12)
-        file = folders.room / "password"
-        file.write_text(passwords[name] + "\n")
-        file.chmod(0o600)
-        run(
-            *("exam-server", "add-account", "--data", folders.room),
-            *("--name", name, "--roles", role, "--password-file", file),
-        )
-        file.unlink()
-    return passwords
+    command = ("exam-server", "add-account", "--data", folders.room)
+    return make_accounts(command, ACCOUNTS, folders.usb)
 
 
 def import_exam(
