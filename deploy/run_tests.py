@@ -74,7 +74,7 @@ GROUPS: tuple[Group, ...] = (
         300,
         (_pytest("tests/ui", "tests/fault/client", "tests/stateful/client"),),
     ),
-    Group("end-to-end", 180, (_pytest("tests/e2e"),)),
+    Group("end-to-end", 180, (_pytest("-n", "2", "--dist", "loadfile", "tests/e2e"),)),
 )
 
 LONG_FACTOR = 10
