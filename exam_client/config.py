@@ -3,7 +3,8 @@
     kiosk.json       addresses and the seat        seat.pem         the seat's certificate and key
     root.json        headquarters' signing keys    resume.json      of the session under way
     centre.signed    the centre's CA               package/         the sealed paper
-    lock             held while a kiosk runs       sessions/<id>/   journal segments
+    signing.key      the kiosk's signing key       sessions/<id>/   journal segments
+    lock             held while a kiosk runs
 
 The folder is its owner's only (0700), its files too (0600). The opened paper, the journal key
 and the responses are never in it in plain.
@@ -78,6 +79,11 @@ class DataFolder:
     def credential(self) -> Path:
         """The seat's client certificate with its private key, in one file so that they fit."""
         return self.path / "seat.pem"
+
+    @property
+    def signing_key(self) -> Path:
+        """The kiosk's private signing key."""
+        return self.path / "signing.key"
 
     @property
     def resume(self) -> Path:

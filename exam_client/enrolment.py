@@ -1,6 +1,6 @@
-"""How a kiosk gets the certificate of its seat: a key made here, a join code from the proctor.
+"""How a kiosk gets the certificate of its seat: keys made here, a join code from the proctor.
 
-The private key is made on this machine and never leaves it.
+The private keys are made on this machine and never leave it.
 """
 
 from cryptography import x509
@@ -10,11 +10,14 @@ from cryptography.x509.oid import NameOID
 
 from exam_client.config import CLIENT_DISK, KioskConfig
 from exam_client.journal.files import FileSystem
+from exam_client.kiosk_key import ensure_signing_key
 from exam_client.sync.room_http import RoomHttp
 from exam_client.sync.tls import TLS_CERTIFICATE, server_trust
 from exam_core import limits
+from exam_core.crypto.signing import public_key_of
 from exam_core.errors import InputError, IntegrityError, StorageError, declare
 from exam_core.protocol import VERSION
+from exam_core.protocol.enrolment import prove_signing_key
 from exam_core.protocol.http import EnrolRequest
 
 ENROL_CODE_SHAPE = declare(
@@ -38,8 +41,15 @@ async def enrol(files: FileSystem, config: KioskConfig, join_code: str) -> None:
     if len(code) != limits.join_code_digits or not (code.isascii() and code.isdecimal()):
         raise InputError(ENROL_CODE_SHAPE, f"登记码应为 {limits.join_code_digits} 位数字")
     key = ec.generate_private_key(ec.SECP256R1())
+    signing_key = ensure_signing_key(files, config.folder)
+    csr_pem = _request_pem(config, key)
     request = EnrolRequest(
-        protocol=VERSION, seat_id=config.seat_id, join_code=code, csr_pem=_request_pem(config, key)
+        protocol=VERSION,
+        seat_id=config.seat_id,
+        join_code=code,
+        csr_pem=csr_pem,
+        signing_key=public_key_of(signing_key),
+        signing_proof=prove_signing_key(csr_pem, signing_key),
     )
     async with RoomHttp(config.console_url, server_trust(config.centre.ca_certificate)) as room:
         reply = await room.enrol(request)
@@ -56,8 +66,9 @@ async def enrol(files: FileSystem, config: KioskConfig, join_code: str) -> None:
 
 
 def is_enrolled(files: FileSystem, config: KioskConfig) -> bool:
-    """Whether key and certificate are here."""
-    return config.folder.credential.name in files.names(config.folder.path)
+    """Whether certificate and keys are here."""
+    wanted = {config.folder.credential.name, config.folder.signing_key.name}
+    return wanted <= set(files.names(config.folder.path))
 
 
 def _request_pem(config: KioskConfig, key: ec.EllipticCurvePrivateKey) -> str:

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from exam_core import limits
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import (
     ExamError,
     InputError,
@@ -43,12 +44,17 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class EnrolRequest(_Body, frozen=True, kw_only=True):
-    """A new kiosk asks for the certificate of its seat; the key never leaves the kiosk."""
+    """A new kiosk asks for the certificate of its seat; its two private keys never leave it.
+
+    `signing_proof` is made by `protocol.enrolment.prove_signing_key`.
+    """
 
     protocol: int
     seat_id: SeatId
     join_code: str
     csr_pem: str
+    signing_key: PublicSigningKey
+    signing_proof: str
 
 
 class EnrolReply(_Body, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from exam_server.room.live import (
 )
 from exam_server.room.saving.ledger import JOURNAL_CONFLICT, SegmentLedger
 from exam_server.room.services import admission, conduct
+from exam_server.room.services.enrolment import EnrolledKiosk
 from exam_server.store import room as tables
 
 PROTOCOL_VERSION = declare("protocol.version", "考生机程序版本与服务器不一致，请安装同一版本。")
@@ -70,13 +71,13 @@ class Kiosks:
             session.token_sha256 = admitted.token_sha256
             return admitted.reply
 
-    def enrolled(self, seat_id: SeatId, fingerprint: str) -> None:
+    def enrolled(self, kiosk: EnrolledKiosk) -> None:
         """A kiosk got the certificate of a seat; the seat's earlier one is void."""
-        fingerprints = self._state.fingerprints
-        for old in [key for key, seat in fingerprints.items() if seat == seat_id]:
-            del fingerprints[old]
-        fingerprints[fingerprint] = seat_id
-        seat = self._state.seats[seat_id]
+        kiosks = self._state.kiosks
+        for old in [one for one in kiosks.values() if one.seat_id == kiosk.seat_id]:
+            del kiosks[old.fingerprint]
+        kiosks[kiosk.fingerprint] = kiosk
+        seat = self._state.seats[kiosk.seat_id]
         seat.is_enrolled = True
         if seat.session and seat.session.connection:
             seat.session.connection.close(CLOSE_REVOKED)

@@ -23,6 +23,7 @@ from exam_core.protocol.messages import ServerMessage, encode_message
 from exam_server import limits
 from exam_server.room.saving.checking import AnswerTally, SegmentChecker, SessionFacts
 from exam_server.room.saving.ledger import SegmentLedger
+from exam_server.room.services.enrolment import EnrolledKiosk
 from exam_server.room.services.opening import OpenedPaper
 from exam_server.room.timing import SittingClock
 from exam_server.store.room import ABSENT
@@ -38,8 +39,9 @@ _OUTGOING_MAX = 4_000  # messages a kiosk does not read; then it is taken for de
 class Connection:
     """The sending side of one kiosk's WebSocket; sending never waits."""
 
-    def __init__(self, seat_id: SeatId) -> None:
-        self.seat_id = seat_id
+    def __init__(self, kiosk: EnrolledKiosk) -> None:
+        self.kiosk = kiosk
+        self.seat_id = kiosk.seat_id
         self.has_begun = False
         self._outgoing: asyncio.Queue[bytes | int] = asyncio.Queue()
         self._is_open = True
@@ -206,7 +208,7 @@ class RoomState:
     clock: SittingClock
     seats: dict[SeatId, LiveSeat]
     sessions: dict[SessionId, LiveSession]
-    fingerprints: dict[str, SeatId]
+    kiosks: dict[str, EnrolledKiosk]  # by fingerprint: the allow-list
     alarms: list[LiveAlarm]
     known_flags: set[tuple[str, int, str]]
     opened: OpenedPaper | None = None

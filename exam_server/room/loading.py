@@ -12,8 +12,15 @@ from exam_core.model.identifiers import (
 from exam_core.model.states import SITTING_STATE, SessionState, SittingState
 from exam_server import limits
 from exam_server.clock import Clock
-from exam_server.room.live import LiveAlarm, LiveSeat, LiveSession, RoomState, UncheckedFrame
+from exam_server.room.live import (
+    LiveAlarm,
+    LiveSeat,
+    LiveSession,
+    RoomState,
+    UncheckedFrame,
+)
 from exam_server.room.saving.ledger import SegmentLedger
+from exam_server.room.services.enrolment import enrolled_kiosk
 from exam_server.room.timing import SittingClock
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
@@ -43,7 +50,7 @@ def load_room(store: Store, clock: Clock) -> RoomState:
             ),
             seats=_load_seats(db),
             sessions=_load_sessions(db),
-            fingerprints={row.fingerprint: SeatId(row.seat_id) for row in tables.list_kiosks(db)},
+            kiosks={row.fingerprint: enrolled_kiosk(row) for row in tables.list_kiosks(db)},
             alarms=[
                 LiveAlarm(
                     alarm_id=row.alarm_id,

@@ -86,6 +86,8 @@ class KioskRow(Base):
 
     fingerprint: Mapped[TextPk]
     seat_id: Mapped[str]
+    signing_key: Mapped[str]
+    enrolled_by: Mapped[str]
     issued_utc_ms: Mapped[Millis]
     is_revoked: Mapped[bool]
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.asyncio.client import ClientConnection
 
+from exam_core.crypto.signing import generate_signing_key, public_key_of
 from exam_core.formats.journal import SegmentWriter, first_head, next_head, receipt_of
 from exam_core.formats.journal_entries import Entry, SegmentStarted, SubmitReason, encode_entry
 from exam_core.formats.paper_package import PaperPackage, open_form, verify_package
@@ -25,6 +26,7 @@ from exam_core.model.identifiers import SeatId, SegmentId
 from exam_core.model.items import Form
 from exam_core.model.roster import Candidate
 from exam_core.protocol import VERSION
+from exam_core.protocol.enrolment import prove_signing_key
 from exam_core.protocol.http import (
     EnrolReply,
     EnrolRequest,
@@ -63,6 +65,8 @@ class KioskDriver:
         self.seat_id = seat_id
         self._authority_file = authority_file
         self._key = ec.generate_private_key(ec.SECP256R1())
+        self.signing_key = generate_signing_key()
+        self.claimed_key = public_key_of(self.signing_key)
         self.context = _context(authority_file)
         self.kiosk_url = ""
         self.log_in_reply: LogInReply | None = None
@@ -86,11 +90,14 @@ class KioskDriver:
             .subject_name(x509.Name([]))
             .sign(self._key, hashes.SHA256())
         )
+        csr_pem = csr.public_bytes(serialization.Encoding.PEM).decode()
         body = EnrolRequest(
             protocol=VERSION,
             seat_id=self.seat_id,
             join_code=join_code,
-            csr_pem=csr.public_bytes(serialization.Encoding.PEM).decode(),
+            csr_pem=csr_pem,
+            signing_key=self.claimed_key,
+            signing_proof=prove_signing_key(csr_pem, self.signing_key),
         )
         async with httpx2.AsyncClient(verify=_context(self._authority_file)) as http:
             reply = await http.post(f"{console_url}/v1/enrol", content=encode_body(body))

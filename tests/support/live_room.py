@@ -53,7 +53,7 @@ class LiveRoom:
         driver = KioskDriver(seat_id, self.world.folder.authority_file)
         driver.kiosk_url = self.kiosk_url
         self.drivers.append(driver)
-        reply = await driver.enrol(self.console_url, self.room.codes.make(seat_id))
+        reply = await driver.enrol(self.console_url, self.room.codes.make(seat_id, made_by="wang"))
         assert reply.status_code == 200, reply.text
         await driver.fetch_package(builders.root())
         return driver

@@ -29,6 +29,7 @@ from exam_core.model.identifiers import FormNumber, SeatId, SessionId
 from exam_core.model.roster import Candidate
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import VERSION, messages
+from exam_core.protocol.enrolment import signing_proof_holds
 from exam_core.protocol.http import (
     EnrolReply,
     EnrolRequest,
@@ -279,6 +280,8 @@ class RoomDouble:
         body = decode_body(await request.body(), EnrolRequest)
         if body.join_code != JOIN_CODE:
             return _refusal(InputError("enrol.code", "登记码不对"))
+        if not signing_proof_holds(body.csr_pem, body.signing_key, body.signing_proof):
+            return _refusal(InputError("enrol.request", "签名密钥的证明不对"))
         certificate = self.authority.seat(quote(body.seat_id), body.csr_pem)
         return Response(encode_body(EnrolReply(certificate_pem=certificate)))
 

@@ -11,7 +11,7 @@ from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
 from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
-from exam_server.room.services.enrolment import JoinCodes
+from exam_server.room.services.enrolment import EnrolledKiosk, JoinCodes
 from exam_server.room.services.opening import OpeningDesk
 from exam_server.store.engine import Store
 from exam_server.tls import read_seat
@@ -41,7 +41,12 @@ def context_of(connection: HTTPConnection) -> RoomContext:
 
 
 def seat_of(connection: HTTPConnection) -> SeatId:
-    """The seat in the client certificate, while that is on the allow-list.
+    """The seat in the client certificate; raises as `kiosk_of`."""
+    return kiosk_of(connection).seat_id
+
+
+def kiosk_of(connection: HTTPConnection) -> EnrolledKiosk:
+    """The kiosk of the client certificate, while that is on the allow-list.
 
     Raises:
         StateError: `kiosk.unknown`.
@@ -49,11 +54,13 @@ def seat_of(connection: HTTPConnection) -> SeatId:
     state = context_of(connection).hub.state
     der = connection.scope.get("state", {}).get("peer_certificate")
     seat = read_seat(der) if der else None
+    kiosk = state.kiosks.get(seat.fingerprint) if seat else None
     if (
         seat is None
+        or kiosk is None
         or seat.sitting_id != state.sitting_id
-        or state.fingerprints.get(seat.fingerprint) != seat.seat_id
+        or kiosk.seat_id != seat.seat_id
         or seat.seat_id not in state.seats
     ):
         raise StateError(KIOSK_UNKNOWN, "机位证书不在允许名单上")
-    return seat.seat_id
+    return kiosk

@@ -19,7 +19,7 @@ from exam_core.protocol.http import (
     encode_body,
 )
 from exam_server.room.kiosks import PROTOCOL_VERSION
-from exam_server.room.services.enrolment import issue_certificate
+from exam_server.room.services.enrolment import KioskRequest, issue_certificate
 from exam_server.room.web.context import context_of, seat_of
 from exam_server.room.web.kiosk_socket import run_session
 from exam_server.web.permissions import MACHINE, GuardedRoute
@@ -57,23 +57,29 @@ def enrol_routes() -> list[BaseRoute]:
 async def enrol(request: Request) -> Response:
     """POST /v1/enrol: the certificate of a seat, for its one-time join code.
 
-    Errors: 400 enrol.code, enrol.request, protocol.malformed, protocol.version, seat.unknown.
+    Errors: 400 enrol.code, enrol.request, signing.key, protocol.malformed, protocol.version,
+    seat.unknown.
     """
     body = decode_body(await request.body(), EnrolRequest)
     if body.protocol != VERSION:
         raise InputError(PROTOCOL_VERSION, f"协议版本应为 {VERSION}")
     room = context_of(request)
-    room.codes.take(body.seat_id, body.join_code)
-    pem, fingerprint = await asyncio.to_thread(
+    made_by = room.codes.take(body.seat_id, body.join_code)
+    pem, kiosk = await asyncio.to_thread(
         issue_certificate,
         room.store,
         room.folder,
         room.trail,
         room.clock,
-        seat_id=body.seat_id,
-        csr_pem=body.csr_pem,
+        request=KioskRequest(
+            seat_id=body.seat_id,
+            csr_pem=body.csr_pem,
+            signing_key=body.signing_key,
+            signing_proof=body.signing_proof,
+        ),
+        enrolled_by=made_by,
     )
-    room.hub.kiosks.enrolled(body.seat_id, fingerprint)
+    room.hub.kiosks.enrolled(kiosk)
     return _json(encode_body(EnrolReply(certificate_pem=pem)))
 
 

@@ -29,7 +29,7 @@ from exam_server.room.live import (
     Connection,
     LiveSession,
 )
-from exam_server.room.web.context import context_of, seat_of
+from exam_server.room.web.context import context_of, kiosk_of
 
 _log = logging.getLogger(__name__)
 
@@ -37,13 +37,13 @@ _log = logging.getLogger(__name__)
 async def run_session(websocket: WebSocket) -> None:
     """WS /v1/session: from Attach to the end of the connection."""
     try:
-        seat_id = seat_of(websocket)
+        kiosk = kiosk_of(websocket)
     except StateError:
         await websocket.close(CLOSE_REVOKED)
         return
     await websocket.accept()
     hub = context_of(websocket).hub
-    connection = Connection(seat_id)
+    connection = Connection(kiosk)
     reading = asyncio.create_task(_read(websocket, hub, connection))
     sending = asyncio.create_task(_send(websocket, connection))
     await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
@@ -58,7 +58,7 @@ async def run_session(websocket: WebSocket) -> None:
     sending.cancel()
     for ended in await asyncio.gather(reading, sending, return_exceptions=True):
         if isinstance(ended, Exception):
-            _log.error("connection_failed", extra={"seat_id": seat_id}, exc_info=ended)
+            _log.error("connection_failed", extra={"seat_id": kiosk.seat_id}, exc_info=ended)
 
 
 async def _read(websocket: WebSocket, hub: RoomHub, connection: Connection) -> None:

@@ -165,11 +165,12 @@ async def make_codes(request: Request) -> Response:
         wanted = [seat_id]
     else:
         raise InputError(SEAT_UNKNOWN, f"没有机位 {seat_id[:20]}")
-    codes = {one: room.codes.make(one) for one in wanted}
+    person = person_of(request)
+    codes = {one: room.codes.make(one, made_by=person.name) for one in wanted}
     await asyncio.to_thread(
         room.trail.record,
         "join_codes_made",
-        actors=(person_of(request).name,),
+        actors=(person.name,),
         seats=" ".join(sorted(codes)),
     )
     if wants_json(request):

@@ -10,7 +10,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from exam_core.crypto.signing import generate_signing_key, public_key_of
+from exam_core.model.identifiers import SeatId
 from exam_server import limits
+from exam_server.room.loading import load_room
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import LiveRoom
@@ -152,5 +155,35 @@ def test_enrolment_needs_the_code_of_the_seat(world: RoomWorld) -> None:
         ) as http:
             reply = await http.post(f"{live.console_url}/v1/enrol", content=b"{}")
         assert (reply.status_code, code_of(reply)) == (400, "protocol.malformed")
+
+    run(world, scene)
+
+
+def test_enrolment_makes_the_kiosk_signing_key_known(world: RoomWorld) -> None:
+    """The room has key, seat and who made the code, in memory, on disk and in the log."""
+
+    async def scene(live: LiveRoom) -> None:
+        driver = await live.kiosk()
+        key = public_key_of(driver.signing_key)
+        (kiosk,) = live.room.hub.state.kiosks.values()
+        assert (kiosk.seat_id, kiosk.signing_key, kiosk.enrolled_by) == ("A01", key, "wang")
+        assert load_room(live.room.store, live.clock).kiosks == live.room.hub.state.kiosks
+        (line,) = [one for one in live.room.trail.lines() if b'"kiosk_enrolled"' in one]
+        entry = json.loads(line)
+        assert entry["actors"] == ["wang"]
+        assert entry["details"] == {"fingerprint": kiosk.fingerprint, "signing_key": key}
+
+    run(world, scene)
+
+
+def test_a_signing_key_that_the_kiosk_does_not_hold_is_refused(world: RoomWorld) -> None:
+    """Naming another's key gives no certificate, even with the right code."""
+
+    async def scene(live: LiveRoom) -> None:
+        driver = KioskDriver(SeatId("A01"), live.room.folder.authority_file)
+        driver.claimed_key = public_key_of(generate_signing_key())
+        code = live.room.codes.make(driver.seat_id, made_by="wang")
+        assert code_of(await driver.enrol(live.console_url, code)) == "enrol.request"
+        assert live.room.hub.state.kiosks == {}
 
     run(world, scene)

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection as DatabaseConnection
 
+from exam_core.crypto.signing import generate_signing_key, public_key_of
 from exam_core.errors import StorageError
 from exam_core.formats.journal import (
     SegmentWriter,
@@ -58,6 +59,7 @@ from exam_server.folder import STORAGE_FULL
 from exam_server.room.folder import RoomFolder
 from exam_server.room.live import Connection, LiveSession
 from exam_server.room.serve import build_room, open_store
+from exam_server.room.services.enrolment import EnrolledKiosk
 from exam_server.room.services.opening import FormShape, OpenedPaper
 from exam_server.room.web.context import RoomContext
 from exam_server.store import room as tables
@@ -70,6 +72,13 @@ from tests.support.scale import times
 
 _T = TypeVar("_T")
 SEAT = SeatId("A01")
+KIOSK = EnrolledKiosk(
+    fingerprint="f1" * 32,
+    seat_id=SEAT,
+    signing_key=public_key_of(generate_signing_key()),
+    enrolled_by="li",
+    issued_utc_ms=0,
+)
 SECRET = bytes(range(32))
 PARTS = ("i1.1", "i2.1", "i3.1", "elsewhere")
 
@@ -172,7 +181,7 @@ class SavingMachine(RuleBasedStateMachine):
             self.frames[segment_id] = []
             self.entries[segment_id] = []
             self.acked[segment_id] = 0
-        self.connection = Connection(SEAT)
+        self.connection = Connection(KIOSK)
         self.session = await self.room.hub.kiosks.attach(
             self.connection,
             Attach(

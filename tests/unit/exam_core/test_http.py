@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from exam_core import limits
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import (
     ExamError,
     InputError,
@@ -31,7 +32,14 @@ from tests.support.refusals import refuses
 
 ADMISSION = AdmissionNumber("20260001")
 BODIES: list[msgspec.Struct] = [
-    EnrolRequest(protocol=1, seat_id=SeatId("A01"), join_code="12345678", csr_pem="PEM"),
+    EnrolRequest(
+        protocol=1,
+        seat_id=SeatId("A01"),
+        join_code="12345678",
+        csr_pem="PEM",
+        signing_key=PublicSigningKey("11" * 32),
+        signing_proof="22" * 64,
+    ),
     EnrolReply(certificate_pem="PEM"),
     RoomReply(
         protocol=1,

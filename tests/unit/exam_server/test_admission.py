@@ -193,19 +193,19 @@ def test_a_join_code_opens_its_seat_once() -> None:
             return error.code != "enrol.code"
         return True
 
-    code = codes.make(A01)
+    code = codes.make(A01, made_by="wang")
     assert not is_taken(A02, code)
     assert is_taken(A01, code)
     assert not is_taken(A01, code)
 
-    code = codes.make(A01)
+    code = codes.make(A01, made_by="wang")
     assert [is_taken(A01, "wrong") for _ in range(5)] == [False] * 5
     assert not is_taken(A01, code)
 
-    code = codes.make(A01)
+    code = codes.make(A01, made_by="wang")
     clock.advance(600_001)
     assert not is_taken(A01, code)
 
-    old, new = codes.make(A01), codes.make(A01)
+    old, new = codes.make(A01, made_by="wang"), codes.make(A01, made_by="wang")
     assert old == new or not is_taken(A01, old)
     assert is_taken(A01, new)

@@ -45,7 +45,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "kiosk",
-        *_texts("fingerprint", "seat_id"),
+        *_texts("fingerprint", "seat_id", "signing_key", "enrolled_by"),
         sa.Column("issued_utc_ms", sa.BigInteger(), nullable=False),
         sa.Column("is_revoked", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_kiosk")),
