@@ -8,6 +8,7 @@ from exam_client.itemview.marks import flag_icon
 from exam_client.session.snapshot import KioskSnapshot
 from exam_client.ui import object_names
 from exam_client.ui.building_blocks import button, label
+from exam_client.ui.watermark import Watermark, watermark_text
 from exam_core.model.identifiers import ItemId
 from exam_core.model.items import Form, Item
 
@@ -41,6 +42,7 @@ class WorkArea(QWidget):
         column.setSpacing(0)
         column.addWidget(self._stack, 1)
         column.addWidget(self._make_footer())
+        self._watermark = Watermark(self._stack, self)
         self._apply_font_step()
 
     @property
@@ -67,6 +69,7 @@ class WorkArea(QWidget):
 
     def show_snapshot(self, snapshot: KioskSnapshot) -> None:
         """Draw what is stored for the item in front."""
+        self._watermark.show_text(watermark_text(snapshot))
         if self.page is None:
             return
         item_id = self.page.item_id
@@ -100,6 +103,7 @@ class WorkArea(QWidget):
             page.deleteLater()
         self._pages = {}
         self._flags_asked = {}
+        self._watermark.show_text("")
 
     def _make_footer(self) -> QWidget:
         footer = QFrame()
