@@ -20,6 +20,7 @@ from exam_core.model.roster import Candidate
 CENTRE = "C01"
 CENTRE_NAME = "示范考点"
 ACCOUNTS = {"技术员": "it", "主考": "chief", "监考": "proctor", "考务": "staff", "监督": "auditor"}
+OFFICIALS = {"王建国": "主考", "李秀英": "考务负责人"}
 _ENDED = {"ended", "closed"}
 
 
@@ -52,7 +53,21 @@ def set_up_centre(folders: Folders, root: Path) -> Path:
         *("--centre-id", CENTRE, "--name", CENTRE_NAME, "--address", "127.0.0.1"),
         *("--opening-key-out", folders.usb / "opening-key.age", "--passphrase-file", passphrase),
     )
+    for name, office in OFFICIALS.items():
+        _add_official(folders, name, office)
     return folders.room / "centre.json"
+
+
+def _add_official(folders: Folders, name: str, office: str) -> None:
+    """A person who will sign the results: key on their own medium, passphrase in their head."""
+    secret = folders.usb / f"official-{name}.passphrase"
+    secret.write_text(secrets.token_urlsafe(18) + "\n")
+    secret.chmod(0o600)
+    run(
+        *("exam-server", "add-official", "--data", folders.room, "--name", name),
+        *("--office", office, "--key-out", folders.usb / f"official-{name}.age"),
+        *("--passphrase-file", secret),
+    )
 
 
 def add_accounts(folders: Folders) -> dict[str, str]:

@@ -10,6 +10,7 @@ from exam_core.crypto.signing import PrivateSigningKey, PublicSigningKey
 from exam_core.errors import declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.formats.dsse import sign_envelope, verify_envelope
+from exam_core.formats.officials import Official, check_officials, require_officials
 from exam_core.formats.trust_root import TrustRoot
 from exam_core.model.identifiers import CentreId
 
@@ -22,7 +23,9 @@ class CentreDescriptor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Public facts of one centre.
 
     `opening_recipient` seals opening bundles to the centre; `signing_key` verifies its results;
-    `ca_certificate` (PEM) issues the certificates of its server and its kiosks.
+    `ca_certificate` (PEM) issues the certificates of its server and its kiosks; two of the
+    `officials` must sign the results beside the centre. Before headquarters signs there may be
+    fewer.
     """
 
     centre_id: CentreId
@@ -30,6 +33,10 @@ class CentreDescriptor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     opening_recipient: Recipient
     signing_key: PublicSigningKey
     ca_certificate: str
+    officials: tuple[Official, ...]
+
+    def __post_init__(self) -> None:
+        check_officials(self.officials, self.signing_key)
 
 
 def encode_centre(centre: CentreDescriptor) -> bytes:
@@ -41,13 +48,18 @@ def parse_centre(data: bytes) -> CentreDescriptor:
     """The descriptor from its unsigned bytes.
 
     Raises:
-        InputError: `centre.malformed`.
+        InputError: `centre.malformed`, `centre.officials`.
     """
     return decode_canonical(data, CentreDescriptor, CENTRE_MALFORMED, "考点文件")
 
 
 def sign_centre(centre: CentreDescriptor, keys: list[PrivateSigningKey]) -> bytes:
-    """The descriptor signed by headquarters."""
+    """The descriptor signed by headquarters.
+
+    Raises:
+        InputError: `centre.officials`, when there are too few to sign results.
+    """
+    require_officials(centre.officials)
     return sign_envelope(encode_centre(centre), _PAYLOAD_TYPE, keys)
 
 
@@ -55,7 +67,9 @@ def verify_centre(data: bytes, root: TrustRoot) -> CentreDescriptor:
     """The descriptor, once headquarters' signatures hold.
 
     Raises:
-        InputError: `signature.malformed`, `signature.type`, `centre.malformed`.
+        InputError: `signature.malformed`, `signature.type`, `centre.malformed`, `centre.officials`.
         IntegrityError: `signature.invalid`, `signature.threshold`.
     """
-    return parse_centre(verify_envelope(data, _PAYLOAD_TYPE, root.trusted(), root.threshold))
+    centre = parse_centre(verify_envelope(data, _PAYLOAD_TYPE, root.trusted(), root.threshold))
+    require_officials(centre.officials)
+    return centre

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from exam_core.crypto.signing import key_id
 from exam_core.model.identifiers import CentreId
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
@@ -59,6 +60,42 @@ def init(
         as_json=as_json,
         root_fingerprint=mark,
         centre_file=str(data / "centre.json"),
+    )
+
+
+@app.command(help="登记一名签名官员，生成其密钥文件；须在总部签名考点文件之前。")
+def add_official(
+    *,
+    data: DataFolder,
+    name: Annotated[str, typer.Option(help="姓名")],
+    office: Annotated[str, typer.Option(help="职务，例如 主考")],
+    key_out: Annotated[Path, typer.Option(help="签名密钥写到哪里（本人 U 盘）", readable=False)],
+    passphrase_file: Annotated[
+        Path, typer.Option(help="签名密钥的口令，一行文字，由本人设定", readable=False)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Make the key of a person who signs results, and name it in the centre's descriptor."""
+    folder = RoomFolder(data)
+    folder.require()
+    with only_user(data):
+        official = set_up.add_official(
+            folder,
+            AuditTrail(folder.audit_file, SystemClock()),
+            name=name,
+            office=office,
+            key_out=key_out,
+            passphrase=read_secret(passphrase_file, "口令文件"),
+        )
+        count = len(folder.centre().officials)
+    mark = key_id(official.signing_key)
+    say(
+        f"已登记签名官员 {name}（{office}），考点文件现有 {count} 名。\n密钥编号 {mark}\n"
+        f"请把 {key_out} 交本人保管；至少 2 名后把考点文件送总部签名。",
+        as_json=as_json,
+        name=name,
+        key_id=mark,
+        officials=count,
     )
 
 

@@ -20,6 +20,7 @@ from exam_core.formats.journal_entries import (
     SubmitReason,
     encode_entry,
 )
+from exam_core.formats.officials import Official
 from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle
 from exam_core.formats.paper_package import Manifest, Member, build_package, seal_form
 from exam_core.formats.results_bundle import (
@@ -96,6 +97,7 @@ SETTER = signing_key("setter")
 APPROVER = signing_key("approver")
 STRANGER = signing_key("stranger")
 CENTRE_KEY = signing_key("centre")
+OFFICIAL_KEYS = tuple(signing_key(word) for word in ("chief", "deputy", "records"))
 
 
 def recipient(identity: SealingIdentity = GRADING_IDENTITY) -> Recipient:
@@ -109,6 +111,15 @@ def root(**fields: Any) -> TrustRoot:
     return _make(TrustRoot, fields, version=1, threshold=2, keys=keys)
 
 
+def officials() -> tuple[Official, ...]:
+    """Three people who may sign the centre's results, with `OFFICIAL_KEYS`."""
+    people = (("王建国", "主考"), ("李秀英", "副主考"), ("陈志远", "考务负责人"))
+    return tuple(
+        Official(name=name, office=office, signing_key=public_key_of(key))
+        for (name, office), key in zip(people, OFFICIAL_KEYS, strict=True)
+    )
+
+
 def centre(**fields: Any) -> CentreDescriptor:
     """Centre C01 with the fixed opening and signing keys."""
     return _make(
@@ -119,6 +130,7 @@ def centre(**fields: Any) -> CentreDescriptor:
         opening_recipient=recipient_of(OPENING_IDENTITY),
         signing_key=public_key_of(CENTRE_KEY),
         ca_certificate="-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+        officials=officials(),
     )
 
 

@@ -149,7 +149,11 @@ def initialise_room(data: Path, database_url: str = DEFAULT_DATABASE) -> tuple[R
         database_url=database_url,
         clock=SystemClock(),
     )
-    return RoomFolder(data), key_file.read_bytes()
+    room = RoomFolder(data)
+    trail = AuditTrail(room.audit_file, SystemClock())
+    for official in builders.officials():
+        set_up.name_official(room, trail, official)
+    return room, key_file.read_bytes()
 
 
 def make_room(

@@ -103,6 +103,7 @@ def config_of_a_test() -> KioskConfig:
             opening_recipient=Recipient("unused"),
             signing_key=PublicSigningKey("unused"),
             ca_certificate="unused",
+            officials=(),
         ),
     )
 

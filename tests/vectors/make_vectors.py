@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from exam_core.formats.canonical import encode_canonical
-from tests.vectors import record_formats, signed_formats
+from tests.vectors import centre_formats, record_formats, signed_formats
 from tests.vectors.made import Made
 from tests.vectors.readers import FOLDER, LIST, read
 from tests.vectors.recipes import KEYS, make_missing
@@ -21,6 +21,7 @@ def make_all() -> Iterator[Made]:
     """Every vector, in the order of the list."""
     yield from signed_formats.canonical_encoding()
     yield from signed_formats.trust_root()
+    yield from centre_formats.officials()
     yield from signed_formats.paper_package()
     yield from signed_formats.opening_bundle()
     yield from signed_formats.answer_key_package()

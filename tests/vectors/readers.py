@@ -20,6 +20,7 @@ from exam_core.formats.centre_descriptor import parse_centre, verify_centre
 from exam_core.formats.dsse import verify_envelope
 from exam_core.formats.journal import open_chain, recover_segment
 from exam_core.formats.journal_entries import decode_entry
+from exam_core.formats.officials import open_official_key
 from exam_core.formats.opening_bundle import open_bundle, open_opening_key, unwrap_bundle
 from exam_core.formats.paper_package import open_form, verify_package
 from exam_core.formats.results_bundle import open_results
@@ -131,6 +132,10 @@ def _opening_key(data: bytes, keys: Keys, given: _Given) -> Any:
     return open_opening_key(data, given.get("passphrase", keys.opening_passphrase))
 
 
+def _official_key(data: bytes, keys: Keys, given: _Given) -> Any:
+    return open_official_key(data, given.get("passphrase", keys.opening_passphrase))
+
+
 def _key_package(data: bytes, keys: Keys, _: _Given) -> Any:
     return open_key_package(data, keys.grading_identity, keys.root)
 
@@ -170,6 +175,7 @@ READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
     "form": _form,
     "opening bundle": _bundle,
     "opening key": _opening_key,
+    "official key": _official_key,
     "answer-key package": _key_package,
     "results": _results,
     "segment": _segment,

@@ -16,6 +16,7 @@ from exam_core.crypto.signing import public_key_of
 from exam_core.formats import opening_bundle
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.dsse import sign_envelope
+from exam_core.formats.officials import seal_official_key
 from exam_core.formats.paper_package import Manifest, Member
 from exam_core.keys import package as key_package
 from exam_core.model.identifiers import FormNumber
@@ -133,6 +134,9 @@ _RECIPES: dict[str, Callable[[], bytes]] = {
     "opening-outer-one-signer.age": lambda: _outer("opening-inner-one-signer.age"),
     "opening-key.age": lambda: opening_bundle.seal_opening_key(
         KEYS.opening_identity, KEYS.opening_passphrase
+    ),
+    "official-key.age": lambda: seal_official_key(
+        builders.OFFICIAL_KEYS[0], KEYS.opening_passphrase
     ),
     "answer-key.json": lambda: _json(builders.answer_key()),
     "answer-key-without-map.json": _key_without_map,

@@ -157,6 +157,7 @@ def _audit_line(line: bytes) -> dict[str, str]:
 
 ACTION_TITLES = {
     "room_initialised": "初始化考场",
+    "official_added": "登记签名官员",
     "centre_installed": "安装考点签名文件",
     "account_added": "新建账号",
     "package_imported": "导入试卷包",

@@ -7,9 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import exam_core.formats.opening_bundle
-import exam_core.formats.results_bundle
-import exam_core.keys.package  # noqa: F401  importing a module declares its codes
+import exam_core.formats.opening_bundle  # noqa: F401  importing a module declares its codes
+import exam_server.marking.services.results_import  # noqa: F401  importing a module declares codes
 from exam_core import limits
 from exam_core.crypto import opening_code
 from exam_core.errors import CODES

@@ -4,11 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from exam_core.errors import InputError
+from exam_core.crypto.signing import public_key_of
+from exam_core.errors import InputError, StateError
+from exam_core.formats.centre_descriptor import sign_centre
+from exam_core.formats.officials import Official, open_official_key
+from exam_server.accounts.audit import AuditTrail
+from exam_server.clock import SystemClock
 from exam_server.room.cli import app
+from exam_server.room.services.set_up import install_centre
 from tests.support import builders
 from tests.support.command_paths import paths_of
-from tests.support.room_world import RoomWorld, roster_file
+from tests.support.room_world import RoomWorld, initialise_room, roster_file
 
 
 def test_own_refusals_answer_for_files() -> None:
@@ -42,3 +48,40 @@ def test_the_number_of_candidates_is_told(
     words = ["import-package", str(tmp_path / "p"), str(tmp_path / "o"), *data]
     app(words, standalone_mode=False)
     assert "启封密钥才能检验" in capsys.readouterr().out
+
+
+def test_officials_are_named_before_headquarters_signs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each gets a key file that their passphrase opens; nobody is named after the signature."""
+    folder, _ = initialise_room(tmp_path / "room")
+    secret = tmp_path / "passphrase"
+    secret.write_text("the official's own words\n")
+
+    def add(name: str, out: Path) -> None:
+        words = ["add-official", "--data", str(folder.path), "--name", name, "--office", "监考"]
+        paths = ["--key-out", str(out), "--passphrase-file", str(secret)]
+        app([*words, *paths], standalone_mode=False)
+
+    add("赵敏", tmp_path / "key")
+    assert "现有 4 名" in capsys.readouterr().out
+    key = open_official_key((tmp_path / "key").read_bytes(), "the official's own words")
+    assert folder.centre().officials[-1] == Official(
+        name="赵敏", office="监考", signing_key=public_key_of(key)
+    )
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    for name, out, code in (
+        ("孙丽", tmp_path / "key", "data.exists"),
+        ("赵敏", tmp_path / "other", "centre.officials"),
+    ):
+        with pytest.raises(InputError, match=code):
+            add(name, out)
+    secret.write_text("short\n")
+    with pytest.raises(InputError, match=r"passphrase\.short"):
+        add("孙丽", tmp_path / "other")
+    secret.write_text("the official's own words\n")
+    signed = sign_centre(folder.centre(), [builders.SETTER, builders.APPROVER])
+    install_centre(folder, signed, AuditTrail(folder.audit_file, SystemClock()))
+    with pytest.raises(StateError, match=r"centre\.signed"):
+        add("孙丽", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
