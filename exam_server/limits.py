@@ -25,6 +25,7 @@ event_interval_ms = 500  # between two patches of the seat map
 # Files
 audit_line_bytes_max = 64 * KIB
 config_bytes_max = 64 * KIB
+assignment_bytes_max = 4 * MIB  # 5,000 rows of 200 bytes, in base64
 root_bytes_max = 1 * MIB
 passphrase_chars_min = 12
 package_bytes_max = 2_048 * MIB  # 20,000 forms of 100 kB

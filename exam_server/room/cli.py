@@ -175,6 +175,9 @@ def import_roster(
     data: DataFolder,
     roster: Annotated[Path, typer.Argument(help="名单 .xlsx，见 docs/roster.md", readable=False)],
     seed: Annotated[str, typer.Option(help="分卷种子（64 位十六进制）；不给则抽取")] = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="更换已导入的名单并重新分卷；会记入审计日志")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Seat the candidates and draw their forms."""
@@ -184,17 +187,21 @@ def import_roster(
         store = open_store(folder)
         drawn = imports.import_roster(
             store,
+            folder,
             AuditTrail(folder.audit_file, SystemClock()),
             roster=read_input(roster, bytes_max=limits.package_bytes_max, name="名单"),
             seed_hex=seed,
+            replaces=replace,
         )
-        count = imports.count_candidates(store)
         store.close()
     say(
-        f"名单已导入，共 {count} 名考生。分卷种子：{drawn}",
+        f"名单已导入，共 {len(drawn.table.rows)} 名考生，备用卷 {len(drawn.table.spares)} 份。\n"
+        f"分卷种子：{drawn.table.seed}\n分卷表摘要（请记入考场记录表）：{drawn.sha256}",
         as_json=as_json,
-        form_seed=drawn,
-        candidates=count,
+        form_seed=drawn.table.seed,
+        assignment_sha256=drawn.sha256,
+        candidates=len(drawn.table.rows),
+        spares=len(drawn.table.spares),
     )
 
 

@@ -80,6 +80,10 @@ class RoomFolder:
         """The opening bundle that came with a package."""
         return self.path / "packages" / f"{package_sha256}.age"
 
+    def assignment_file(self, assignment_sha256: str) -> Path:
+        """A signed table of who writes which form, by its digest."""
+        return self.path / "assignments" / f"{assignment_sha256}.json"
+
     @property
     def results_file(self) -> Path:
         """The exported results."""

@@ -3,7 +3,7 @@
 The hot path (`append_frames`) bypasses the ORM. Frames and flags are inserted, never changed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -49,6 +49,7 @@ class SittingRow(Base):
     elapsed_ms: Mapped[Millis]
     room_code: Mapped[str]
     form_seed: Mapped[str]
+    assignment_sha256: Mapped[str]
     exports: Mapped[int]
 
 
@@ -235,6 +236,17 @@ def replace_roster(db: Session, candidates: Iterable[CandidateRow]) -> None:
     db.execute(delete(SeatRow))
     db.add_all(rows)
     db.add_all(SeatRow(seat_id=row.seat_id, failed_tries=0, is_locked=False) for row in rows)
+    db.flush()
+
+
+def set_form_numbers(db: Session, forms: Mapping[str, int]) -> None:
+    """Give every candidate another form; none is held twice at any time."""
+    rows = list_candidates(db)
+    for row in rows:
+        row.form_number = -forms[row.admission_number]
+    db.flush()
+    for row in rows:
+        row.form_number = forms[row.admission_number]
     db.flush()
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from exam_core.crypto.sealing import Recipient, SealingIdentity, recipient_of
 from exam_core.crypto.signing import PrivateSigningKey, public_key_of
+from exam_core.formats.assignment import Assignment, draw_assignment
 from exam_core.formats.centre_descriptor import CentreDescriptor
 from exam_core.formats.journal import SegmentWriter, segment_header
 from exam_core.formats.journal_entries import (
@@ -338,6 +339,22 @@ def candidate(serial: int = 1, **fields: Any) -> Candidate:
 def roster(size: int = 4) -> tuple[Candidate, ...]:
     """Candidates 1 to `size`."""
     return tuple(candidate(serial) for serial in range(1, size + 1))
+
+
+def assignment(size: int = 2, **fields: Any) -> Assignment:
+    """The table of candidates 1 to `size` of C01 for a package with one spare form."""
+    return _make(
+        draw_assignment,
+        fields,
+        roster=roster(size),
+        seed=bytes.fromhex("22" * 32),
+        forms=size + 1,
+        centre_id=CENTRE_ID,
+        sitting_id=SITTING_ID,
+        paper_id=PAPER_ID,
+        package_sequence=1,
+        manifest_sha256="ab" * 32,
+    )
 
 
 def segment_started(**fields: Any) -> SegmentStarted:

@@ -170,7 +170,7 @@ def make_room(
     store = open_store(folder)
     trail = AuditTrail(folder.audit_file, SystemClock())
     imports.import_package(store, folder, trail, package=delivery.package, opening=delivery.opening)
-    imports.import_roster(store, trail, roster=roster_file(roster), seed_hex="11" * 32)
+    imports.import_roster(store, folder, trail, roster=roster_file(roster), seed_hex="11" * 32)
     people = People(store, SystemClock(), CHEAP)
     for name, roles in PEOPLE.items():
         people.add(name, PASSWORD, roles)

@@ -1,16 +1,20 @@
-"""Vectors of what an exam centre vouches for: its officials."""
+"""Vectors of what an exam centre vouches for: its officials, and who writes which form."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from exam_core.crypto.signing import public_key_of
+from exam_core.formats import assignment as assignment_format
 from exam_core.formats import centre_descriptor
+from exam_core.formats.assignment import sign_assignment
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.dsse import sign_envelope
 from tests.support import builders
+from tests.support.builders import candidate
 from tests.vectors.made import BOTH, Folder, Made, flip
-from tests.vectors.recipes import ingredient
+from tests.vectors.recipes import KEYS, ingredient
 
 
 def officials() -> Iterator[Made]:
@@ -55,6 +59,63 @@ def officials() -> Iterator[Made]:
         ("opening", ingredient("opening-key.age"), "the centre's opening key", {}),
     ):
         yield keys.bad(f"official-key-{name}", data, "official.key", claim, **given)
+
+
+def assignment() -> Iterator[Made]:
+    """Tables drawn and tables made up, signed rightly and wrongly."""
+    folder = Folder("assignment", "assignment")
+    kind = assignment_format._PAYLOAD_TYPE
+    good = builders.assignment()
+    plain = msgspec.json.decode(encode_canonical(good))
+    first, second = plain["rows"]
+    signed = sign_assignment(good, KEYS.centre)
+    yield folder.good("assignment", signed, "two candidates, one spare form")
+
+    def changed(**fields: Any) -> bytes:
+        return sign_envelope(encode_canonical(plain | fields), kind, [KEYS.centre])
+
+    swapped = [
+        first | {"form_number": second["form_number"]},
+        second | {"form_number": first["form_number"]},
+    ]
+    other = encode_canonical(builders.assignment(roster=builders.roster(3)))
+    renamed = [candidate(1), candidate(2, name="冒名者")]
+    again = encode_canonical(builders.assignment(roster=renamed))
+    for name, data, error, claim in (
+        ("stranger", sign_assignment(good, KEYS.stranger), "signature.threshold", "not the centre"),
+        ("altered", flip(signed, 40), "signature.invalid", "one letter of the payload changed"),
+        ("cut", signed[:-1], "signature.malformed", "cut short"),
+        ("swapped", changed(rows=swapped), "assignment.draw", "two forms are exchanged"),
+        ("seed", changed(seed="33" * 32), "assignment.draw", "another seed gives other forms"),
+        ("spare", changed(spares=[1]), "assignment.draw", "the spare is not the one drawn"),
+        ("algorithm", changed(algorithm="v2"), "assignment.algorithm", "an unknown way to draw"),
+        ("centre", changed(centre_id="C02"), "assignment.other", "another centre's"),
+        ("order", changed(rows=[second, first]), "assignment.malformed", "rows out of order"),
+        ("twice", changed(rows=[first, first]), "assignment.malformed", "a candidate twice"),
+        ("nobody", changed(rows=[], forms=1), "assignment.malformed", "no rows"),
+        ("too-few", changed(forms=1), "assignment.malformed", "more candidates than forms"),
+        ("short-seed", changed(seed="22"), "assignment.malformed", "a seed has 32 bytes"),
+        ("digest", changed(roster_sha256="ab"), "assignment.malformed", "no digest"),
+        (
+            "roster",
+            changed(roster_sha256="ab" * 32),
+            "assignment.roster",
+            "drawn for another roster",
+        ),
+        (
+            "person",
+            sign_envelope(again, kind, [KEYS.centre]),
+            "assignment.roster",
+            "a number stood for somebody else",
+        ),
+        (
+            "people",
+            sign_envelope(other, kind, [KEYS.centre]),
+            "assignment.roster",
+            "somebody is missing on the roster",
+        ),
+    ):
+        yield folder.bad(name, data, error, claim)
 
 
 def _many(count: int) -> list[dict[str, str]]:

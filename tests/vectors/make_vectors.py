@@ -28,6 +28,7 @@ def make_all() -> Iterator[Made]:
     yield from record_formats.response_journal()
     yield from record_formats.results_bundle()
     yield from record_formats.audit_log()
+    yield from centre_formats.assignment()
 
 
 def main() -> None:

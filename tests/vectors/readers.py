@@ -14,6 +14,7 @@ import msgspec
 
 from exam_core.crypto.sealing import SealingIdentity
 from exam_core.crypto.signing import PrivateSigningKey, PublicSigningKey
+from exam_core.formats.assignment import check_roster_unchanged, verify_assignment
 from exam_core.formats.audit_log import AUDIT_MALFORMED, AuditEntry, verify_lines
 from exam_core.formats.canonical import decode_canonical
 from exam_core.formats.centre_descriptor import parse_centre, verify_centre
@@ -27,6 +28,7 @@ from exam_core.formats.results_bundle import open_results
 from exam_core.formats.trust_root import TrustRoot, fingerprint, parse_root
 from exam_core.keys.package import open_key_package
 from exam_core.model.identifiers import CentreId, FormNumber, PaperId, SegmentId, SessionId
+from exam_core.model.roster import Candidate
 
 FOLDER = Path(__file__).parent
 INGREDIENTS = FOLDER / "ingredients"
@@ -146,6 +148,14 @@ def _results(data: bytes, keys: Keys, _: _Given) -> Any:
     return {"manifest": manifest, "content": content}
 
 
+def _assignment(data: bytes, _: Keys, __: _Given) -> Any:
+    centre = parse_centre((INGREDIENTS / "centre.json").read_bytes())
+    assignment = verify_assignment(data, centre)
+    roster = msgspec.json.decode((INGREDIENTS / "roster.json").read_bytes(), type=list[Candidate])
+    check_roster_unchanged(assignment, roster)
+    return assignment
+
+
 def _segment(data: bytes, keys: Keys, _: _Given) -> Any:
     found = asdict(recover_segment(data, bytes.fromhex(keys.journal_key)))
     found["frames_sha256"] = [hashlib.sha256(frame).hexdigest() for frame in found.pop("frames")]
@@ -178,6 +188,7 @@ READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
     "official key": _official_key,
     "answer-key package": _key_package,
     "results": _results,
+    "assignment": _assignment,
     "segment": _segment,
     "chain": _chain,
     "entry": _entry,

@@ -121,6 +121,7 @@ _RECIPES: dict[str, Callable[[], bytes]] = {
     "keys.json": lambda: msgspec.json.format(encode_canonical(KEYS)) + b"\n",
     "root.json": lambda: _json(builders.root()),
     "centre.json": lambda: _json(builders.centre()),
+    "roster.json": lambda: _json(builders.roster(2)),
     "form-1.json": lambda: _json(builders.form(1)),
     "form-2.json": lambda: _json(builders.form(2)),
     "form-with-key.json": _form_with_key,

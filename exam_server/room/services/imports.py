@@ -10,14 +10,15 @@ from pathlib import Path
 
 from exam_core import limits as core_limits
 from exam_core.errors import InputError, StateError, declare
+from exam_core.formats.assignment import roster_digest
 from exam_core.formats.opening_bundle import OPENING_MALFORMED
 from exam_core.formats.paper_package import Manifest, verify_package
-from exam_core.model.identifiers import AdmissionNumber, FormNumber
+from exam_core.model.form_draw import SEED_BYTES
 from exam_core.model.states import SITTING_STATE, SittingState
 from exam_server.accounts.audit import AuditTrail
 from exam_server.folder import write_atomically
 from exam_server.room.folder import RoomFolder
-from exam_server.room.services.form_draw import draw_forms
+from exam_server.room.services.assignment import Assigned, assign_forms
 from exam_server.room.services.roster_file import read_roster
 from exam_server.room.services.set_up import draw_digits
 from exam_server.store import room as tables
@@ -27,10 +28,12 @@ PACKAGE_SEQUENCE = declare("package.sequence", "已有更新的试卷包；请�
 PACKAGE_SITTING = declare("package.sitting", "试卷包属于另一场次；一个数据文件夹只办一场考试。")
 PACKAGE_FORMS = declare("package.forms", "试卷包的卷数少于名单人数；请总部补做试卷或核对名单。")
 ROSTER_EARLY = declare("roster.no_package", "请先导入试卷包，再导入名单。")
+ROSTER_EXISTS = declare(
+    "roster.exists", "更换名单会重新分卷；确认要更换时请加 --replace 再导入，没有做任何改动。"
+)
 ROSTER_SEED = declare("roster.seed", "种子应为 64 位十六进制数字；不填则由系统抽取。")
 
 _AGE_MAGIC = b"age-encryption.org/v1\n"
-_SEED_BYTES = 32
 
 
 def import_package(
@@ -78,6 +81,8 @@ def import_package(
             row.manifest_sha256 = verified.manifest_sha256
             row.package_sha256 = digest
             row.forms = len(manifest.members)
+            if tables.list_candidates(db):
+                assign_forms(db, room, trail, row, seed=bytes.fromhex(row.form_seed))
             trail.record(
                 "package_imported",
                 subject=manifest.sitting_id,
@@ -95,30 +100,42 @@ def import_package(
     return manifest
 
 
-def import_roster(store: Store, trail: AuditTrail, *, roster: bytes, seed_hex: str) -> str:
-    """Read the roster, seat everybody and draw the forms; replaces an earlier roster.
+def import_roster(
+    store: Store,
+    room: RoomFolder,
+    trail: AuditTrail,
+    *,
+    roster: bytes,
+    seed_hex: str,
+    replaces: bool = False,
+) -> Assigned:
+    """Read the roster, seat everybody, draw the forms and sign the table.
+
+    An earlier roster is replaced only when the caller says so.
 
     Returns:
-        The seed of the draw in hex: the one given, or one from the system's randomness.
+        The table, from the seed given or one from the system's randomness.
 
     Raises:
         InputError: `roster.file`, `roster.row`, `roster.seed`.
-        StateError: `roster.no_package`, `package.forms`, `sitting.state`.
+        StateError: `roster.no_package`, `roster.exists`, `package.forms`, `sitting.state`.
+        StorageError: `storage.full`, `storage.failed`; the former roster stays.
     """
     candidates = read_roster(roster)
-    seed = _parse_seed(seed_hex) if seed_hex else secrets.token_bytes(_SEED_BYTES)
+    seed = _parse_seed(seed_hex) if seed_hex else secrets.token_bytes(SEED_BYTES)
     with store.transaction() as db:
         sitting = tables.find_sitting(db)
         if sitting is None:
             raise StateError(ROSTER_EARLY, "还没有导入试卷包")
         if sitting.state != SittingState.PREPARED or tables.list_sessions(db):
             raise StateError(SITTING_STATE, "试卷已启封或已有考生登录，不能更换名单")
+        former = len(tables.list_candidates(db))
+        if former and not replaces:
+            raise StateError(ROSTER_EXISTS, f"已导入过 {former} 人的名单")
         if len(candidates) > sitting.forms:
             raise StateError(
                 PACKAGE_FORMS, f"名单有 {len(candidates)} 人，试卷包只有 {sitting.forms} 卷"
             )
-        numbers = [candidate.admission_number for candidate in candidates]
-        forms = draw_forms(seed, numbers, sitting.forms)
         tables.replace_roster(
             db,
             (
@@ -131,27 +148,20 @@ def import_roster(store: Store, trail: AuditTrail, *, roster: bytes, seed_hex: s
                     team=candidate.team,
                     is_substitute=candidate.is_substitute,
                     seat_id=candidate.seat_id,
-                    form_number=forms[candidate.admission_number],
+                    form_number=-position,  # the draw below gives the number,
                     is_present=False,
                 )
                 for position, candidate in enumerate(candidates, 1)
             ),
         )
-        sitting.form_seed = seed.hex()
         trail.record(
-            "roster_imported",
+            "roster_replaced" if former else "roster_imported",
             subject=sitting.sitting_id,
             candidates=len(candidates),
-            form_seed=seed.hex(),
-            form_table_sha256=_table_digest(forms),
+            file_sha256=hashlib.sha256(roster).hexdigest(),
+            roster_sha256=roster_digest(candidates),
         )
-    return seed.hex()
-
-
-def count_candidates(store: Store) -> int:
-    """How many candidates the roster has."""
-    with store.transaction() as db:
-        return len(tables.list_candidates(db))
+        return assign_forms(db, room, trail, sitting, seed=seed)
 
 
 def _refuse_replacement(
@@ -198,6 +208,7 @@ def _new_sitting(manifest: Manifest) -> tables.SittingRow:
         elapsed_ms=0,
         room_code=draw_digits(core_limits.room_code_digits),
         form_seed="",
+        assignment_sha256="",
         exports=0,
     )
 
@@ -207,11 +218,6 @@ def _parse_seed(text: str) -> bytes:
         seed = bytes.fromhex(text)
     except ValueError as error:
         raise InputError(ROSTER_SEED, "种子不是十六进制数字") from error
-    if len(seed) != _SEED_BYTES:
-        raise InputError(ROSTER_SEED, f"种子应为 {_SEED_BYTES} 字节")
+    if len(seed) != SEED_BYTES:
+        raise InputError(ROSTER_SEED, f"种子应为 {SEED_BYTES} 字节")
     return seed
-
-
-def _table_digest(forms: dict[AdmissionNumber, FormNumber]) -> str:
-    lines = "".join(f"{number} {forms[AdmissionNumber(number)]}\n" for number in sorted(forms))
-    return hashlib.sha256(lines.encode()).hexdigest()

@@ -25,11 +25,11 @@ from exam_core.model.identifiers import (
     SessionId,
     SittingId,
 )
-from exam_core.model.roster import Candidate
 from exam_core.model.states import SittingEvent, SittingState, next_sitting_state
 from exam_server.accounts.audit import AuditTrail
 from exam_server.folder import write_atomically
 from exam_server.room.folder import RoomFolder
+from exam_server.room.services.roster_rows import candidate_of
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
 
@@ -73,7 +73,7 @@ def _close_and_seal(
         after = next_sitting_state(SittingState(sitting.state), SittingEvent.CLOSE)
         recipients = _recipients(room, sitting)
         sessions = _records(db)
-        roster = [_candidate(row) for row in tables.list_candidates(db)]
+        roster = [candidate_of(row) for row in tables.list_candidates(db)]
         submitted = sum(bool(session.receipt) for session in sessions)
         counts = Counts(
             rostered=len(roster),
@@ -150,15 +150,3 @@ def _records(db: Db) -> list[SessionRecord]:
             )
         )
     return records
-
-
-def _candidate(row: tables.CandidateRow) -> Candidate:
-    return Candidate(
-        admission_number=AdmissionNumber(row.admission_number),
-        name=row.name,
-        id_number=row.id_number,
-        unit=row.unit,
-        team=row.team,
-        seat_id=SeatId(row.seat_id),
-        is_substitute=row.is_substitute,
-    )

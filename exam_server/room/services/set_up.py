@@ -89,7 +89,7 @@ def initialise(
             "signing.key": signing_key.encode(),
         }.items():
             write_atomically(beside / part, data)
-        for sub in ("packages", "results", "run"):
+        for sub in ("assignments", "packages", "results", "run"):
             (beside / sub).mkdir(mode=0o700)
         store = Store(room.database_url())
         migrate(store, "accounts", "room")

@@ -15,6 +15,7 @@ class StaffRecord:
     sequence: int
     forms: int
     form_seed: str
+    assignment_sha256: str
     frames: int
     flags: int
     refused: int
@@ -34,6 +35,7 @@ def read_record(store: Store) -> StaffRecord:
             sequence=sitting.sequence,
             forms=sitting.forms,
             form_seed=sitting.form_seed,
+            assignment_sha256=sitting.assignment_sha256,
             frames=tables.count_frames(db),
             flags=len(tables.read_flags(db)),
             refused=tables.count_refused(db),

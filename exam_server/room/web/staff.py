@@ -112,6 +112,7 @@ def _facts(room: RoomContext, record: StaffRecord) -> dict[str, str]:
         "试卷包摘要": state.package_sha256,
         "考试时长": f"{state.clock.duration_ms / 60_000:g} 分钟",
         "分卷种子": record.form_seed,
+        "分卷表摘要": record.assignment_sha256,
         "已存作答记录": f"{record.frames} 条",
         "被拒记录": f"{record.refused} 条，{record.flags} 条带标记",
     }
@@ -161,7 +162,9 @@ ACTION_TITLES = {
     "centre_installed": "安装考点签名文件",
     "account_added": "新建账号",
     "package_imported": "导入试卷包",
-    "roster_imported": "导入名单并分卷",
+    "roster_imported": "导入名单",
+    "roster_replaced": "更换名单",
+    "forms_assigned": "分卷（已签名）",
     "server_started": "启动考场服务",
     "server_stopped": "停止考场服务",
     "signed_in": "登录",

@@ -58,7 +58,7 @@ def written(path: Path, data: bytes) -> Path:
 
 
 def test_a_centre_is_set_up_from_the_command_line(tmp_path: Path) -> None:
-    """init, install-centre, add-account, import-package, import-roster, as the manual says."""
+    """init, add-official, install-centre, add-account, the imports, as the manual says."""
     data = tmp_path / "data"
     secret = written(tmp_path / "passphrase", PASSPHRASE.encode() + b"\n")
     made = exam_server(
@@ -74,6 +74,14 @@ def test_a_centre_is_set_up_from_the_command_line(tmp_path: Path) -> None:
     assert all(file.stat().st_mode & 0o077 == 0 for file in data.rglob("*") if file.is_file())
     assert (tmp_path / "opening.key").stat().st_mode & 0o777 == 0o600
 
+    for name in ("王建国", "李秀英"):
+        key = tmp_path / f"{name}.key"
+        named = exam_server(
+            *("add-official", "--data", data, "--name", name, "--office", "主考"),
+            *("--key-out", key, "--passphrase-file", secret),
+        )
+        assert named.returncode == 0, named.stderr
+        assert key.stat().st_mode & 0o777 == 0o600
     centre = RoomFolder(data).centre()
     signed = sign_centre(centre, [builders.SETTER, builders.APPROVER])
     delivery = deliver(centre, forms=5)

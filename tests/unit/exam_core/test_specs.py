@@ -18,6 +18,7 @@ from tests.vectors.readers import FOLDER, INGREDIENTS
 SPECS = sorted((FOLDER.parents[1] / "docs" / "spec").glob("*.md"))
 FORMATS = {
     "answer-key-package",
+    "assignment",
     "audit-log",
     "canonical-encoding",
     "opening-bundle",

@@ -16,6 +16,7 @@ FORMATS = {
     "paper-package",
     "opening-bundle",
     "answer-key-package",
+    "assignment",
     "response-journal",
     "results-bundle",
     "audit-log",

@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 
 from exam_core.errors import ExamError, StorageError
+from exam_core.formats.assignment import (
+    Assignment,
+    check_roster_unchanged,
+    verify_assignment,
+)
 from exam_core.formats.audit_log import verify_lines
 from exam_core.formats.centre_descriptor import sign_centre
 from exam_core.formats.trust_root import encode_root
@@ -16,7 +21,7 @@ from exam_server.clock import SystemClock
 from exam_server.room.folder import RoomFolder
 from exam_server.room.serve import open_store
 from exam_server.room.services import imports, set_up
-from exam_server.room.services.form_draw import draw_forms
+from exam_server.room.services.assignment import read_assignment
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
 from tests.support import builders
@@ -127,20 +132,74 @@ def test_a_higher_sequence_replaces_and_a_lower_one_is_refused(room: Room) -> No
         room.import_package(room.world.delivery.package)
 
 
-def test_the_assignment_can_be_repeated_from_the_log(room: Room) -> None:
-    """Seed and the table's digest are in the audit log."""
+def table_of(room: Room) -> tuple[Assignment, str]:
+    """The table that the database names, checked as the grading site checks it, and its digest."""
     with room.store.transaction() as db:
-        table = {row.admission_number: row.form_number for row in tables.list_candidates(db)}
-    drawn = draw_forms(
-        bytes.fromhex("11" * 32), [one.admission_number for one in room.world.roster], 5
-    )
-    lines = "".join(f"{number} {drawn[number]}\n" for number in sorted(drawn))
+        row = tables.find_sitting(db)
+        assert row is not None
+        digest = row.assignment_sha256
+    signed = read_assignment(room.folder, digest)
+    return verify_assignment(signed, room.folder.centre()), digest
+
+
+def test_the_assignment_is_signed_and_its_digest_logged(room: Room) -> None:
+    """The table in the folder is the one that everybody writes, and the log names it."""
+    with room.store.transaction() as db:
+        given = {row.admission_number: row.form_number for row in tables.list_candidates(db)}
+    table, digest = table_of(room)
     log = room.folder.audit_file.read_text()
 
-    assert table == drawn
-    assert "11" * 32 in log
-    assert hashlib.sha256(lines.encode()).hexdigest() in log
+    assert table.form_of() == given
+    assert table.seed == "11" * 32
+    assert len(table.spares) == 1
+    check_roster_unchanged(table, room.world.roster)
+    assert digest in log.splitlines()[-1]
     verify_lines(log.encode().splitlines())
+
+
+def test_a_new_package_assigns_the_forms_anew(room: Room) -> None:
+    """From the same seed, for the package that is there now; the former table stays as evidence."""
+    _, former = table_of(room)
+    newer = deliver(room.folder.centre(), forms=9, sequence=2)
+    room.import_package(newer.package, newer.opening)
+    table, digest = table_of(room)
+
+    assert (table.package_sequence, table.forms, table.seed) == (2, 9, "11" * 32)
+    assert digest != former
+    assert room.folder.assignment_file(former).exists()
+
+
+def test_nobody_who_logged_in_gets_another_form(room: Room) -> None:
+    """A package with more forms comes too late then."""
+    with room.store.transaction() as db:
+        db.add(
+            tables.SessionRow(
+                session_id="5e" * 16,
+                admission_number="20260001",
+                seat_id="A01",
+                form_number=1,
+                state="initial",
+                stage="",
+                token_sha256="",
+                extra_ms=0,
+                close_reason="",
+                receipt="",
+            )
+        )
+    newer = deliver(room.folder.centre(), forms=9, sequence=2)
+    before = table_of(room)
+    with pytest.raises(ExamError, match=r"sitting\.state"):
+        room.import_package(newer.package, newer.opening)
+    assert table_of(room) == before
+
+
+def test_a_table_that_was_exchanged_is_found(room: Room) -> None:
+    """The file must have the digest that is logged."""
+    _, digest = table_of(room)
+    file = room.folder.assignment_file(digest)
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(ExamError, match=r"assignment\.other"):
+        read_assignment(room.folder, digest)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +212,12 @@ def test_a_roster_that_cannot_be_drawn_changes_nothing(
     """More people than forms, or a seed that is none."""
     with pytest.raises(ExamError) as refusal:
         imports.import_roster(
-            room.store, room.trail, roster=roster_file(builders.roster(seats)), seed_hex=seed
+            room.store,
+            room.folder,
+            room.trail,
+            roster=roster_file(builders.roster(seats)),
+            seed_hex=seed,
+            replaces=True,
         )
     assert refusal.value.code == code
     with room.store.transaction() as db:
@@ -161,14 +225,18 @@ def test_a_roster_that_cannot_be_drawn_changes_nothing(
 
 
 def test_a_new_roster_replaces_the_old_one_whole(room: Room) -> None:
-    """As long as nobody has logged in; the seed comes from the system when none is given."""
-    seed = imports.import_roster(
-        room.store, room.trail, roster=roster_file(builders.roster(2)), seed_hex=""
+    """When the person says so, and as long as nobody has logged in; the log tells it."""
+    smaller = roster_file(builders.roster(2))
+    with pytest.raises(ExamError, match=r"roster\.exists"):
+        imports.import_roster(room.store, room.folder, room.trail, roster=smaller, seed_hex="")
+    done = imports.import_roster(
+        room.store, room.folder, room.trail, roster=smaller, seed_hex="", replaces=True
     )
     with room.store.transaction() as db:
         assert len(tables.list_candidates(db)) == len(tables.list_seats(db)) == 2
-    assert len(bytes.fromhex(seed)) == 32
-    assert seed != "11" * 32
+    assert done.table.seed != "11" * 32
+    assert table_of(room) == (done.table, done.sha256)
+    assert '"roster_replaced"' in room.folder.audit_file.read_text().splitlines()[-2]
 
 
 def test_a_roster_before_the_package_is_refused(tmp_path: Path) -> None:
@@ -177,6 +245,7 @@ def test_a_roster_before_the_package_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExamError, match=r"roster\.no_package"):
         imports.import_roster(
             open_store(folder),
+            folder,
             AuditTrail(folder.audit_file, SystemClock()),
             roster=roster_file(builders.roster(2)),
             seed_hex="",

@@ -41,8 +41,13 @@ def test_the_number_of_candidates_is_told(
     """So that a sheet that was cut is noticed; and of the bundle what was not checked."""
     data = ["--data", str(world.folder.path)]
     (tmp_path / "r.xlsx").write_bytes(roster_file(builders.roster(3)))
-    app(["import-roster", str(tmp_path / "r.xlsx"), *data], standalone_mode=False)
-    assert "共 3 名考生" in capsys.readouterr().out
+    words = ["import-roster", str(tmp_path / "r.xlsx"), *data]
+    with pytest.raises(StateError, match=r"roster\.exists"):
+        app(words, standalone_mode=False)
+    app([*words, "--replace"], standalone_mode=False)
+    told = capsys.readouterr().out
+    assert "共 3 名考生，备用卷 2 份" in told
+    assert "分卷表摘要" in told
     (tmp_path / "p").write_bytes(world.delivery.package)
     (tmp_path / "o").write_bytes(world.delivery.opening)
     words = ["import-package", str(tmp_path / "p"), str(tmp_path / "o"), *data]

@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("forms", sa.Integer(), nullable=False),
         *_texts("state"),
         sa.Column("elapsed_ms", sa.BigInteger(), nullable=False),
-        *_texts("room_code", "form_seed"),
+        *_texts("room_code", "form_seed", "assignment_sha256"),
         sa.Column("exports", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("sitting_id", name=op.f("pk_sitting")),
     )

@@ -1,22 +1,33 @@
 """Which candidate writes which form number: a draw that anyone can repeat from its seed.
 
 Candidates in the order of their admission numbers take the first places of a shuffle of all form
-numbers; the forms that remain are spares. Pure.
+numbers; the forms that remain are spares, in the order of the shuffle. Pure.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from exam_core.model.identifiers import AdmissionNumber, FormNumber
 
-_LABEL = b"gongyuan/form-draw/v1"
+ALGORITHM = "gongyuan/form-draw/v1"
+"""The name of this draw; another way of drawing gets another name."""
+
+SEED_BYTES = 32
+
 _SPAN = 2**64
 
 
-def draw_forms(
-    seed: bytes, admission_numbers: Iterable[AdmissionNumber], forms: int
-) -> dict[AdmissionNumber, FormNumber]:
-    """The form number of every candidate.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormDraw:
+    """What a draw gave: the form of every candidate, and the forms that nobody has."""
+
+    forms: Mapping[AdmissionNumber, FormNumber]
+    spares: tuple[FormNumber, ...]
+
+
+def draw_forms(seed: bytes, admission_numbers: Iterable[AdmissionNumber], forms: int) -> FormDraw:
+    """The form number of every candidate, and the spares.
 
     The shuffle is Fisher and Yates from the front; the n-th random number is the first 8 bytes
     (big-endian) of SHA-256(label ‖ seed ‖ n as 8 bytes), and numbers at or above the largest
@@ -28,14 +39,17 @@ def draw_forms(
         raise ValueError("more candidates than forms")
     numbers = list(range(1, forms + 1))
     counter = 0
-    for place in range(len(in_order)):
+    for place in range(forms - 1):
         choices = forms - place
         while True:
-            block = hashlib.sha256(_LABEL + seed + counter.to_bytes(8, "big")).digest()
+            block = hashlib.sha256(ALGORITHM.encode() + seed + counter.to_bytes(8, "big")).digest()
             counter += 1
             value = int.from_bytes(block[:8], "big")
             if value < _SPAN - _SPAN % choices:
                 break
         other = place + value % choices
         numbers[place], numbers[other] = numbers[other], numbers[place]
-    return {number: FormNumber(form) for number, form in zip(in_order, numbers, strict=False)}
+    drawn = [FormNumber(number) for number in numbers]
+    return FormDraw(
+        forms=dict(zip(in_order, drawn, strict=False)), spares=tuple(drawn[len(in_order) :])
+    )
