@@ -27,15 +27,28 @@ def read_archive(path: Path) -> Archive:
         InputError: `archive.unreadable`, `archive.malformed`, `archive.secrets`.
         IntegrityError: `archive.altered`.
     """
-    try:
-        data = _read_regular(path)
-    except FileNotFoundError as error:
-        raise InputError(ARCHIVE_UNREADABLE, f"没有文件 {path.name}") from error
-    except OSError as error:
-        raise InputError(ARCHIVE_UNREADABLE, f"读不出 {path.name}：{error.strerror}") from error
+    data = read_regular(path, bytes_max=limits.archive_bytes_max, code=ARCHIVE_UNREADABLE)
     if len(data) > limits.archive_bytes_max:
         raise InputError(ARCHIVE_MALFORMED, "成绩档案过大")
     return decode_archive(data)
+
+
+def read_regular(path: Path, *, bytes_max: int, code: str) -> bytes:
+    """One byte more than the maximum at most; a device or a pipe, which has no end, not at all.
+
+    Raises:
+        InputError: `code`.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe must not wait
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise InputError(code, f"{path.name} 不是普通文件")
+            return file.read(bytes_max + 1)
+    except FileNotFoundError as error:
+        raise InputError(code, f"没有文件 {path.name}") from error
+    except OSError as error:
+        raise InputError(code, f"读不出 {path.name}：{error.strerror}") from error
 
 
 def write_archive(path: Path, archive: Archive) -> None:
@@ -70,15 +83,6 @@ def write_durably(path: Path, data: bytes, code: str) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise StorageError(code, f"写不了 {path.name}：{error.strerror}") from error
-
-
-def _read_regular(path: Path) -> bytes:
-    """One byte more than the maximum at most; a device or a pipe, which has no end, not at all."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe must not wait
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise InputError(ARCHIVE_UNREADABLE, f"{path.name} 不是普通文件")
-        return file.read(limits.archive_bytes_max + 1)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`grading`: repeat, show and print the results of an archive.
+"""`grading`: repeat, show and print the results of an archive; trace a photographed page.
 
 It reads the archive and nothing else, so anybody who holds the file can check the result.
 """
@@ -29,9 +29,10 @@ from grading.reporting.wording import (
 from grading.result_model import Results
 from grading.results import recompute
 from grading.scoring.outcome import points_text
+from grading.trace.commands import add_commands
 
 app = typer.Typer(
-    help="成绩复算、排名与成绩文件（只读取成绩档案 .examarchive）",
+    help="成绩复算、排名、成绩文件，由照片追查试卷（只读取成绩档案或答案包）",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -55,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         console.print(f"错误 {error.code}：{error.message}。{error.advice}")
         sys.exit(error.exit_status)
+
+
+add_commands(app)
 
 
 @app.command("recompute", help="由成绩档案重算全部成绩，与档案记载的摘要核对，打印摘要。")

@@ -18,3 +18,9 @@ tie_breaks_max = 12  # six types, a handful of domains, the time
 team_best_n_max = 100
 cut_lines_max = 50  # honours and prizes of one notice
 cut_line_name_chars_max = 50
+
+small_file_bytes_max = 64 * 1024  # a root, an identity, the readings of a photograph
+trace_readings_max = 200  # every item of the largest paper
+trace_forms_shown_max = 20  # more than a person compares
+trace_items_shown_max = 20
+trace_stem_chars_shown = 40

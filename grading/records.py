@@ -5,7 +5,14 @@ import msgspec
 from exam_core import limits as core_limits
 from exam_core.errors import InputError, declare
 from exam_core.formats.journal_entries import SubmitReason
-from exam_core.model.identifiers import AdmissionNumber, CentreId, FormNumber, PartId, SegmentId
+from exam_core.model.identifiers import (
+    AdmissionNumber,
+    CentreId,
+    FormNumber,
+    PartId,
+    SeatId,
+    SegmentId,
+)
 from exam_core.model.responses import Response
 from exam_core.model.roster import Candidate
 from grading import limits
@@ -58,15 +65,21 @@ def archive_candidate(candidate: Candidate, centre_id: CentreId) -> ArchiveCandi
 
 
 class SegmentHead(_Value, frozen=True, kw_only=True):
-    """Where the responses come from: one journal segment and the head of its chain, in hex."""
+    """Where the responses come from: one journal segment, its seat, its chain's head in hex.
+
+    A candidate who changed machines has segments of several seats.
+    """
 
     segment_id: SegmentId
+    seat_id: SeatId
     frames: int
     head: str
 
     def __post_init__(self) -> None:
         if self.frames < 0 or not is_sha256_hex(self.head):
             raise InputError(ARCHIVE_MALFORMED, f"作答记录段 {self.segment_id[:40]} 的记录不对")
+        if not 1 <= len(self.seat_id) <= core_limits.seat_id_chars_max:
+            raise InputError(ARCHIVE_MALFORMED, f"作答记录段 {self.segment_id[:40]} 的机位不对")
 
 
 class ArchiveSession(_Value, frozen=True, kw_only=True):

@@ -126,10 +126,15 @@ class KeyedItem(_Value, frozen=True, kw_only=True):
 
 
 class MappedPart(_Value, frozen=True, kw_only=True):
-    """A part on one form: its opaque id, and the author's letter of each choice id."""
+    """A part on one form: its opaque id, and the author's letter of each choice id.
+
+    `order` is the author's letters from top to bottom as the form shows them: what tells, from a
+    photographed page, which form it was.
+    """
 
     part_id: PartId
     letters: dict[ChoiceId, str]
+    order: str
 
 
 class MappedItem(_Value, frozen=True, kw_only=True):
@@ -200,5 +205,6 @@ class AnswerKey(_Value, frozen=True, kw_only=True):
                 if source is None or len(source.parts) != len(item.parts):
                     raise InputError(KEY_MALFORMED, f"第 {form.form_number} 卷的试题没有答案")
                 for part, mapped in zip(source.parts, item.parts, strict=True):
-                    if sorted(mapped.letters.values()) != list(LETTERS[: len(part.choices)]):
+                    letters = list(LETTERS[: len(part.choices)])
+                    if not sorted(mapped.letters.values()) == sorted(mapped.order) == letters:
                         raise InputError(KEY_MALFORMED, f"第 {form.form_number} 卷的选项对照不全")

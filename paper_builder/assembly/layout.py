@@ -99,7 +99,8 @@ class _FormMaker:
             blank_count=len(source.key.blanks) if isinstance(source.key, BlanksKey) else 0,
         )
         letters = {name: letter for name, letter, _ in offered}
-        return part, MappedPart(part_id=part_id, letters=letters)
+        order = "".join(letters.values())
+        return part, MappedPart(part_id=part_id, letters=letters, order=order)
 
     def _new_id(self) -> str:
         while (name := self._ids.hex_digits(_ID_WORDS)) in self._taken:

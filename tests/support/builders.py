@@ -294,7 +294,7 @@ def form_map(number: int = 1, **fields: Any) -> FormMap:
     mapped = MappedItem(
         item_id=ItemId("i1"),
         bank_item_id=BankItemId("B0001"),
-        parts=(MappedPart(part_id=PartId("p1"), letters=letters),),
+        parts=(MappedPart(part_id=PartId("p1"), letters=letters, order="ABCD"),),
     )
     return _make(FormMap, fields, form_number=FormNumber(number), items=(mapped,))
 

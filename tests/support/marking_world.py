@@ -383,6 +383,7 @@ def _form_map(number: int, items: tuple[KeyedItem, ...]) -> FormMap:
                             ): letter
                             for letter in "ABCD"[: len(part.choices)]
                         },
+                        order="ABCD"[: len(part.choices)],
                     )
                     for index, part in enumerate(item.parts)
                 ),

@@ -99,7 +99,9 @@ def open_session(
         close_reason=_close_reason(record),
         working_ms=record.working_ms,
         receipt=record.receipt,
-        segment_heads=tuple(sorted(map(_segment_head, segments), key=lambda head: head.segment_id)),
+        segment_heads=tuple(
+            sorted(map(_segment_head, record.segments), key=lambda head: head.segment_id)
+        ),
     )
     return OpenedSession(session, anomalies)
 
@@ -115,12 +117,17 @@ def _part(part: KeyedPart, mapped: MappedPart) -> Part:
     )
 
 
-def _segment_head(segment: HeldSegment) -> SegmentHead:
+def _segment_head(segment: results_bundle.SegmentRecord) -> SegmentHead:
     """The evidence: every frame that the room exported, also what does not count."""
     head = first_head(segment.segment_id)
     for frame in segment.frames:
         head = next_head(head, frame)
-    return SegmentHead(segment_id=segment.segment_id, frames=len(segment.frames), head=head.hex())
+    return SegmentHead(
+        segment_id=segment.segment_id,
+        seat_id=segment.seat_id,
+        frames=len(segment.frames),
+        head=head.hex(),
+    )
 
 
 def _close_reason(record: results_bundle.SessionRecord) -> SubmitReason:

@@ -72,7 +72,9 @@ def test_choice_ids_do_not_matter(
             letter: ChoiceId(f"c{place}") for letter, place in zip(LETTERS, numbers, strict=False)
         }
         mapped = MappedPart(
-            part_id=PartId("p"), letters={ids[letter]: letter for letter in LETTERS[:6]}
+            part_id=PartId("p"),
+            letters={ids[letter]: letter for letter in LETTERS[:6]},
+            order=LETTERS[:6],
         )
         response = ChoiceResponse(choice_ids=tuple(sorted(ids[letter] for letter in picked)))
         outcome = score_part(part, mapped, response, scheme)
@@ -102,7 +104,7 @@ def test_unordered_blanks_do_not_care_for_order(
     def score(given_texts: list[str], *, is_unordered: bool) -> int:
         key = BlanksKey(blanks=tuple(map(tuple, blanks)), is_unordered=is_unordered)
         part = archives.part(ItemType.FILL_BLANK, 1000, key)
-        mapped = MappedPart(part_id=PartId("p"), letters={})
+        mapped = MappedPart(part_id=PartId("p"), letters={}, order="")
         outcome = score_part(part, mapped, BlanksResponse(texts=tuple(given_texts)), scheme)
         assert outcome.score_milli is not None
         return outcome.score_milli

@@ -115,6 +115,9 @@ def mapped_item(**fields: Any) -> dict[str, Any]:
         mapped(letters={ChoiceId("a"): "A", ChoiceId("b"): "B", ChoiceId("c"): "C"}),
         mapped(letters={ChoiceId(c): "A" for c in "abcd"}),
         mapped(letters={ChoiceId(c): c.upper() for c in "abce"}),
+        mapped(order=""),
+        mapped(order="ABC"),
+        mapped(order="AABC"),
     ],
 )
 def test_a_key_that_is_not_whole_is_refused(fields: dict[str, Any]) -> None:
@@ -127,7 +130,7 @@ def test_parts_without_choices_have_no_letters() -> None:
     """A form maps a short answer with an empty table."""
     key = answer_key(
         items=(keyed_item(parts=(short_answer_part(),)),),
-        **mapped(letters={}, part_id=PartId("p7")),
+        **mapped(letters={}, order="", part_id=PartId("p7")),
     )
 
     assert key.forms[0].items[0].item_id == ItemId("i1")

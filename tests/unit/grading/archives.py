@@ -28,6 +28,7 @@ from exam_core.model.identifiers import (
     FormNumber,
     ItemId,
     PartId,
+    SeatId,
     SegmentId,
 )
 from exam_core.model.items import CHOICE_TYPES, ItemType
@@ -123,7 +124,7 @@ def mapped_part(form_number: int, item: KeyedItem, part_index: int) -> MappedPar
     name = part_id(form_number, item.bank_item_id, part_index)
     count = len(item.parts[part_index].choices)
     letters = {ChoiceId(f"{name}.{letter}"): letter for letter in "ABCDEFGH"[:count]}
-    return MappedPart(part_id=name, letters=letters)
+    return MappedPart(part_id=name, letters=letters, order="".join(letters.values()))
 
 
 def form_map(form_number: int) -> FormMap:
@@ -190,7 +191,12 @@ def session(
         for (bank_item_id, index), given in ({**FULL, **(changed or {})}).items()
         if given is not None
     }
-    head = SegmentHead(segment_id=SegmentId(f"{serial:032x}"), frames=12, head="ab" * 32)
+    head = SegmentHead(
+        segment_id=SegmentId(f"{serial:032x}"),
+        seat_id=SeatId(f"A{serial:02}"),
+        frames=12,
+        head="ab" * 32,
+    )
     defaults: dict[str, Any] = {
         "admission_number": number(serial),
         "form_number": FormNumber(form_number),

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from exam_core.errors import CODES, ExamError, InputError, IntegrityError, StorageError
-from exam_core.model.identifiers import AdmissionNumber, CentreId, FormNumber, PartId, SegmentId
+from exam_core.model.identifiers import AdmissionNumber, CentreId, FormNumber, PartId, SeatId
 from exam_core.model.responses import TextResponse
 from grading import (
     Archive,
@@ -175,6 +175,11 @@ def session_with(**fields: Any) -> Callable[[Archive], Archive]:
     )
 
 
+def segment_head(**fields: Any) -> SegmentHead:
+    """A segment's head with these fields changed."""
+    return msgspec.structs.replace(archives.session(1).segment_heads[0], **fields)
+
+
 def twice_on_form(archive: Archive) -> Any:
     """A key whose form 1 has its first item twice."""
     form = archive.key.forms[0]
@@ -202,8 +207,10 @@ def twice_on_form(archive: Archive) -> Any:
         session_with(working_ms=-1),
         session_with(receipt="0" * (limits.receipt_chars_max + 1)),
         session_with(segment_heads=archives.session(1).segment_heads * 2),
-        lambda _: SegmentHead(segment_id=SegmentId("0"), frames=-1, head="ab" * 32),
-        lambda _: SegmentHead(segment_id=SegmentId("0"), frames=1, head="AB" * 32),
+        lambda _: segment_head(frames=-1),
+        lambda _: segment_head(head="AB" * 32),
+        lambda _: segment_head(seat_id=SeatId("")),
+        lambda _: segment_head(seat_id=SeatId("A" * 17)),
         lambda _: archives.candidate(admission_number=AdmissionNumber("甲1")),
         lambda _: archives.candidate(admission_number=AdmissionNumber("1" * 33)),
         lambda _: archives.candidate(name=""),

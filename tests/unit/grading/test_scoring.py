@@ -40,7 +40,7 @@ WRITTEN = archives.part(ItemType.SHORT_ANSWER, 4000, archives.marking_key(4000))
 def mapped(letters: str = "ABCDE") -> MappedPart:
     """A mapping whose ids do not show their letter."""
     ids = {ChoiceId(f"x{ord(letter) * 7 % 31}"): letter for letter in letters}
-    return MappedPart(part_id=PartId("p"), letters=ids)
+    return MappedPart(part_id=PartId("p"), letters=ids, order=letters)
 
 
 def pick(letters: str) -> ChoiceResponse:

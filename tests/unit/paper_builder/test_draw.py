@@ -35,7 +35,7 @@ from tests.unit.paper_builder.bank_items import (
     blueprint,
 )
 
-KNOWN_DRAW = "1e502a2c8683402e8e76a8e8b80260b74757db2f82cc9b6d8738af221d801882"
+KNOWN_DRAW = "5839d13ea59ecb8d68b699eb827f96ac6b86bb51b7499e6b63664e680e630e47"
 
 
 def _bytes(drawn: DrawnPaper) -> bytes:
