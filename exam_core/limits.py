@@ -12,6 +12,7 @@ officials_min = 2  # the two-person rule
 officials_max = 8  # a chief, deputies, and one for each shift; more is a list, not an office
 signatures_max = 16  # signers of one envelope; more is nonsense or an attack
 age_header_bytes_max = 64 * KIB
+note_chars_max = 16 * KIB  # a checkpoint has 350; sixteen signatures fit
 scrypt_log_n = 18  # 256 MiB and about a second a guess; age's own default, and our maximum
 
 # Forms

@@ -18,6 +18,9 @@ AUDIT_CHAIN = declare("audit.chain", "审计日志被改动、删除或调换过
 
 GENESIS = "0" * 64
 
+CHECKPOINT_TAKEN = "checkpoint_taken"
+"""The action whose details `size` and `root` say that a checkpoint was taken of so many lines."""
+
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who did what to what, and when by the machine's own clock.
@@ -61,6 +64,11 @@ def next_entry(
 def entry_hash(entry: AuditEntry) -> str:
     """`h(n)` of an entry, in hex."""
     return hashlib.sha256(bytes.fromhex(entry.previous) + encode_canonical(entry)).hexdigest()
+
+
+def split_lines(data: bytes) -> list[bytes]:
+    """The lines of a log's file; only line feeds end them, and what follows the last is none."""
+    return data.split(b"\n")[:-1]
 
 
 def verify_lines(lines: Iterable[bytes]) -> str:

@@ -29,6 +29,7 @@ def make_all() -> Iterator[Made]:
     yield from record_formats.results_bundle()
     yield from record_formats.audit_log()
     yield from centre_formats.assignment()
+    yield from record_formats.checkpoint()
 
 
 def main() -> None:

@@ -15,9 +15,10 @@ import msgspec
 from exam_core.crypto.sealing import SealingIdentity
 from exam_core.crypto.signing import PrivateSigningKey, PublicSigningKey
 from exam_core.formats.assignment import check_roster_unchanged, verify_assignment
-from exam_core.formats.audit_log import AUDIT_MALFORMED, AuditEntry, verify_lines
+from exam_core.formats.audit_log import AUDIT_MALFORMED, AuditEntry, split_lines, verify_lines
 from exam_core.formats.canonical import decode_canonical
 from exam_core.formats.centre_descriptor import parse_centre, verify_centre
+from exam_core.formats.checkpoint import open_checkpoint, room_origin
 from exam_core.formats.dsse import verify_envelope
 from exam_core.formats.journal import open_chain, recover_segment
 from exam_core.formats.journal_entries import decode_entry
@@ -27,7 +28,14 @@ from exam_core.formats.paper_package import open_form, verify_package
 from exam_core.formats.results_bundle import open_results
 from exam_core.formats.trust_root import TrustRoot, fingerprint, parse_root
 from exam_core.keys.package import open_key_package
-from exam_core.model.identifiers import CentreId, FormNumber, PaperId, SegmentId, SessionId
+from exam_core.model.identifiers import (
+    CentreId,
+    FormNumber,
+    PaperId,
+    SegmentId,
+    SessionId,
+    SittingId,
+)
 from exam_core.model.roster import Candidate
 
 FOLDER = Path(__file__).parent
@@ -172,7 +180,12 @@ def _entry(data: bytes, _: Keys, __: _Given) -> Any:
 
 
 def _audit(data: bytes, _: Keys, __: _Given) -> Any:
-    return {"head": verify_lines(data.split(b"\n")[:-1])}
+    return {"head": verify_lines(split_lines(data))}
+
+
+def _checkpoint(data: bytes, keys: Keys, _: _Given) -> Any:
+    origin = room_origin(CentreId("C01"), SittingId("S2026-1"))
+    return open_checkpoint(data.decode(), origin=origin, key=keys.centre_public)
 
 
 READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
@@ -193,4 +206,5 @@ READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
     "chain": _chain,
     "entry": _entry,
     "audit log": _audit,
+    "checkpoint": _checkpoint,
 }

@@ -7,14 +7,16 @@ from typing import Any
 
 from exam_core.crypto.signing import PrivateSigningKey
 from exam_core.formats import results_bundle as results_format
-from exam_core.formats.audit_log import AuditEntry, next_entry
+from exam_core.formats.audit_log import AuditEntry, next_entry, verify_lines
 from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.checkpoint import checkpoint_of, room_origin, sign_checkpoint
 from exam_core.formats.dsse import sign_envelope
 from exam_core.formats.journal import SegmentCipher, SegmentWriter, first_head, segment_header
 from exam_core.formats.journal_entries import Entry, encode_entry
 from exam_core.formats.results_bundle import Counts
 from exam_core.formats.signed_file import join_signed_file
-from exam_core.model.identifiers import CentreId, SegmentId
+from exam_core.formats.signed_note import sign_note
+from exam_core.model.identifiers import CentreId, SegmentId, SittingId
 from tests.support import builders
 from tests.vectors.made import Folder, Made, flip
 from tests.vectors.recipes import KEYS, ingredient
@@ -122,9 +124,8 @@ def results_bundle() -> Iterator[Made]:
         yield folder.bad(name, data, error, claim)
 
 
-def audit_log() -> Iterator[Made]:
-    """Logs, whole and changed."""
-    folder = Folder("audit-log", "audit log")
+def _log_lines() -> list[bytes]:
+    """Four lines, with their line feeds."""
     entries: list[AuditEntry] = []
     for n, action in enumerate(("signed_in", "paper_opened", "sitting_started", "sitting_ended")):
         entries.append(
@@ -138,7 +139,13 @@ def audit_log() -> Iterator[Made]:
                 details={"n": str(n)},
             )
         )
-    lines = [encode_canonical(entry) + b"\n" for entry in entries]
+    return [encode_canonical(entry) + b"\n" for entry in entries]
+
+
+def audit_log() -> Iterator[Made]:
+    """Logs, whole and changed."""
+    folder = Folder("audit-log", "audit log")
+    lines = _log_lines()
     yield folder.good("four-lines", b"".join(lines), "four actions, one by two people")
     yield folder.good("empty", b"", "a log without lines has the genesis head")
     edited = lines[1].replace(b"li", b"mo")
@@ -157,3 +164,35 @@ def audit_log() -> Iterator[Made]:
         ("spaced", [lines[0].replace(b":", b": ", 1)], "audit.malformed", "not canonical"),
     ):
         yield folder.bad(name, b"".join(chosen), error, claim)
+
+
+def checkpoint() -> Iterator[Made]:
+    """Checkpoints of the log above, and what is none."""
+    folder = Folder("checkpoint", "checkpoint")
+    origin = room_origin(CentreId("C01"), SittingId("S2026-1"))
+    lines = [line[:-1] for line in _log_lines()]
+
+    def note(count: int, key: PrivateSigningKey = KEYS.centre, origin: str = origin) -> str:
+        covered = lines[:count]
+        state = checkpoint_of(covered, origin=origin, head=verify_lines(covered))
+        return sign_checkpoint(state, key)
+
+    whole = note(4)
+    yield folder.good("four-lines", whole.encode(), "the state of the log of four lines")
+    yield folder.good("empty", note(0).encode(), "the state of a log without lines")
+    elsewhere = room_origin(CentreId("C01"), SittingId("S2026-2"))
+    body, _, below = whole.partition("\n\n")
+    more = sign_note(f"{body}\nmore\n", name=origin, key=KEYS.centre)
+    for name, data, error, claim in (
+        ("size", whole.replace("\n4\n", "\n3\n"), "note.signature", "another size"),
+        ("head", whole.replace("\nhead d", "\nhead e"), "note.signature", "another head"),
+        ("stranger", note(4, KEYS.stranger), "note.signature", "another key signed"),
+        ("origin", note(4, origin=elsewhere), "checkpoint.origin", "another sitting's log"),
+        ("more", more, "checkpoint.malformed", "a line more, signed"),
+        ("two", f"{body}\n\n{below}{below}", "checkpoint.malformed", "two signatures"),
+        ("unsigned", f"{body}\n", "checkpoint.malformed", "no signature"),
+        ("hyphen", whole.replace("— ", "- "), "note.malformed", "no em dash"),
+        ("crlf", whole.replace("\n", "\r\n"), "checkpoint.malformed", "other line ends"),
+        ("empty-file", "", "checkpoint.malformed", "nothing"),
+    ):
+        yield folder.bad(name, data.encode(), error, claim)

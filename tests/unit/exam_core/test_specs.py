@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import exam_core.formats.audit_evidence
 import exam_core.formats.opening_bundle  # noqa: F401  importing a module declares its codes
 import exam_server.marking.services.results_import  # noqa: F401  importing a module declares codes
 from exam_core import limits
@@ -21,6 +22,7 @@ FORMATS = {
     "assignment",
     "audit-log",
     "canonical-encoding",
+    "checkpoint",
     "opening-bundle",
     "paper-package",
     "response-journal",

@@ -12,6 +12,7 @@ from tests.vectors.recipes import KEYS
 VECTORS = msgspec.json.decode(LIST.read_bytes(), type=tuple[Vector, ...])
 FORMATS = {
     "canonical-encoding",
+    "checkpoint",
     "trust-root",
     "paper-package",
     "opening-bundle",
