@@ -242,8 +242,9 @@ def replace_roster(db: Session, candidates: Iterable[CandidateRow]) -> None:
 def set_form_numbers(db: Session, forms: Mapping[str, int]) -> None:
     """Give every candidate another form; none is held twice at any time."""
     rows = list_candidates(db)
-    for row in rows:
-        row.form_number = -forms[row.admission_number]
+    lowest = min((row.form_number for row in rows), default=0)
+    for row in rows:  # to numbers below all that are held: rows change one after another
+        row.form_number = min(lowest, 0) - forms[row.admission_number]
     db.flush()
     for row in rows:
         row.form_number = forms[row.admission_number]

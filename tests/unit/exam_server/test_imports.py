@@ -169,6 +169,22 @@ def test_a_new_package_assigns_the_forms_anew(room: Room) -> None:
     assert room.folder.assignment_file(former).exists()
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_forms_change_hands_in_any_order(room: Room, seed: int) -> None:
+    """Whoever gets the form that another had: no order of the rows is refused."""
+    done = imports.import_roster(
+        room.store,
+        room.folder,
+        room.trail,
+        roster=roster_file(builders.roster(5)),
+        seed_hex=f"{seed:064x}",
+        replaces=True,
+    )
+    with room.store.transaction() as db:
+        given = {row.admission_number: row.form_number for row in tables.list_candidates(db)}
+    assert given == done.table.form_of()
+
+
 def test_nobody_who_logged_in_gets_another_form(room: Room) -> None:
     """A package with more forms comes too late then."""
     with room.store.transaction() as db:
