@@ -4,7 +4,7 @@
     root.json        headquarters' signing keys    resume.json      of the session under way
     centre.signed    the centre's CA               package/         the sealed paper
     signing.key      the kiosk's signing key       sessions/<id>/   journal segments
-    lock             held while a kiosk runs
+    orders.json      the last order taken          lock             held while a kiosk runs
 
 The folder is its owner's only (0700), its files too (0600). The opened paper, the journal key
 and the responses are never in it in plain.
@@ -84,6 +84,11 @@ class DataFolder:
     def signing_key(self) -> Path:
         """The kiosk's private signing key."""
         return self.path / "signing.key"
+
+    @property
+    def orders(self) -> Path:
+        """The mark of the last order that was taken."""
+        return self.path / "orders.json"
 
     @property
     def resume(self) -> Path:

@@ -60,6 +60,8 @@ async def enrol(files: FileSystem, config: KioskConfig, join_code: str) -> None:
         serialization.NoEncryption(),  # the server's allow-list, not a passphrase, ends its use
     )
     try:
+        # First: what a person enrolled anew starts with the orders anew, also after a backup.
+        files.remove(config.folder.orders)
         files.replace(config.folder.credential, key_pem + reply.certificate_pem.encode())
     except OSError as error:
         raise StorageError(CLIENT_DISK, "机位证书无法写入磁盘", errno=error.errno) from error

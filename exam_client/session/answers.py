@@ -55,7 +55,7 @@ class Answers:
             case SessionSubmitted():
                 self.submitted = placed
             case _:
-                return  # a segment's first entry carries no response
+                return  # a segment's first entry and an order taken carry no response
         self._note(placed)
 
     def said_only_at(self, places: Collection[Place], *, at_ms: int) -> list[Entry]:
@@ -82,7 +82,7 @@ class Answers:
             case ReviewFlagSet(item_id=item_id):
                 self.flag_places[item_id] = _place(placed)
             case _:
-                pass  # neither a segment's first entry nor a submit entry is shown as saved
+                pass  # only responses and marks are shown as saved
 
 
 def _place(placed: PlacedEntry) -> Place:

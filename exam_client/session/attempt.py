@@ -13,17 +13,19 @@ from exam_client import limits
 from exam_client.journal import SessionJournal
 from exam_client.session.clock import SessionClock
 from exam_client.session.closing import Closing, Phase
+from exam_client.session.order_gate import OrderGate
 from exam_client.session.paper import OpenPaper
 from exam_client.session.resume import Resume, Stage, SubmitPlace
 from exam_client.sync.upload import Upload
 from exam_core.errors import ExamError, StateError, declare
 from exam_core.formats.journal import receipt_of
-from exam_core.formats.journal_entries import SubmitReason
+from exam_core.formats.journal_entries import OrderKind, OrderTaken, SubmitReason
 from exam_core.formats.paper_package import PaperPackage, open_form
 from exam_core.model.identifiers import ItemId, PartId, SegmentId
 from exam_core.model.responses import Response
 from exam_core.model.states import SESSION_STATE
-from exam_core.protocol.messages import Begin, HeldFrames
+from exam_core.protocol.messages import HeldFrames
+from exam_core.protocol.orders import Begin, Order
 
 RECEIPT_MISMATCH = declare(
     "receipt.mismatch", "服务器的回执与本机不同；请保留本机画面，由技术人员核对后再关机。"
@@ -45,12 +47,14 @@ class SessionPorts:
         save_resume: Puts the resume record on disk; never raises.
         collect_pending: Asks for typed text that is not recorded yet; None when nobody types.
         refuse: Reports a refusal that came from the server: code and message.
+        orders: Lets an order of the server through once.
     """
 
     clock_ms: Callable[[], int]
     save_resume: Callable[[Resume], None]
     collect_pending: Callable[[], None] | None
     refuse: Callable[[str, str], None]
+    orders: OrderGate
 
 
 class Attempt:
@@ -86,6 +90,7 @@ class Attempt:
         self._open_latest_ms = 0
         self._epochs: Mapping[SegmentId, int] = {}
         self._server_held: Sequence[HeldFrames] = ()
+        self._unnoted: list[OrderTaken] = []
         if resume.submit is not None:
             self._take_submit(resume.submit)
         if resume.is_confirmed:
@@ -176,6 +181,28 @@ class Attempt:
         self.paper.merge(self._epochs)
         self._settle_end(self.paper)
 
+    def note_order(self, order: Order, kind: OrderKind, time_left_ms: int) -> None:
+        """An order is about to be obeyed: into the journal, now or when the paper opens.
+
+        A repeated begin changes nothing and is not noted, nor is anything after the end.
+        """
+        if kind is OrderKind.BEGIN and self._begin is not None:
+            return
+        if not self.closing.is_writable and self.paper is not None:
+            return
+        self._unnoted.append(
+            OrderTaken(
+                at_ms=self.clock.worked_ms(self._ports.clock_ms()),
+                boot=order.boot,
+                counter=order.counter,
+                issued_by=order.issued_by,
+                what=kind,
+                time_left_ms=time_left_ms,
+            )
+        )
+        if self.paper is not None:
+            self._write_orders(self.paper)
+
     def end(self, reason: SubmitReason) -> None:
         """The server ended the session."""
         if self.paper is not None:
@@ -231,7 +258,15 @@ class Attempt:
             clock_ms=self._ports.clock_ms,
         )
         self.paper.merge(self._epochs)
+        self._write_orders(self.paper)
         self._settle_end(self.paper)
+
+    def _write_orders(self, paper: OpenPaper) -> None:
+        """Nothing is written once a submit entry counts."""
+        taken, self._unnoted = self._unnoted, []
+        if paper.submitted_before() is None:
+            for entry in taken:
+                paper.note(entry)
 
     def _settle_end(self, paper: OpenPaper) -> None:
         """Bring the end as the journal has it and the end as we remember it together."""

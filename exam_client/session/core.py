@@ -11,10 +11,10 @@ from exam_client.session.closing import Phase
 from exam_client.session.resume import Resume, Stage
 from exam_client.sync.upload import Upload
 from exam_core.errors import ExamError
-from exam_core.formats.journal_entries import SubmitReason
+from exam_core.formats.journal_entries import OrderKind, SubmitReason
 from exam_core.formats.paper_package import PaperPackage
 from exam_core.model.states import SessionState, SittingState
-from exam_core.protocol import VERSION, messages
+from exam_core.protocol import VERSION, messages, orders
 
 _GAP = "journal.gap"
 _RECEIPT = "submit.receipt"
@@ -57,6 +57,7 @@ class SessionCore:
         self._ports = ports
         self._stages_sent = 0
         self._is_submit_sent = False
+        self._extra_ms: int | None = None
 
     def attach_message(self) -> messages.Attach:
         """The first message of a new connection."""
@@ -87,6 +88,14 @@ class SessionCore:
             return messages.Stage(stage=stages[self._stages_sent])
         return self.upload.next_save() or self._next_submit()
 
+    @property
+    def time_left_ms(self) -> int:
+        """What is left of the working time at this moment; 0 before it was first said."""
+        clock, now_ms = self.attempt.clock, self._ports.clock_ms()
+        if clock.deadline_ms is not None:
+            return max(0, clock.deadline_ms - now_ms)
+        return clock.frozen_left_ms or 0
+
     def heartbeat(self) -> messages.Heartbeat:
         """The regular sign of life."""
         return messages.Heartbeat(unsynced=self.upload.unsynced)
@@ -107,10 +116,8 @@ class SessionCore:
         match message:
             case messages.Attached():
                 self._on_attached(message)
-            case messages.Begin():
-                self._on_begin(message)
-            case messages.Clock():
-                self._on_clock(message)
+            case messages.Ordered():
+                self._obey(self._take_order(message))
             case messages.Saved(segment_id=segment_id, frames=frames, head=head):
                 held = messages.HeldFrames(segment_id=segment_id, frames=frames, head=head)
                 self.upload.saved(held)
@@ -119,29 +126,54 @@ class SessionCore:
                     self.journal.restore(segment_id, frames)
                 finally:
                     self.attempt.merge()
-            case messages.Submitted(receipt=receipt):
-                self.attempt.submitted(receipt)
-            case messages.End(reason=reason):
-                known = {str(one): one for one in SubmitReason}
-                self.attempt.end(known.get(reason, SubmitReason.PROCTOR))
             case refused:
                 self._on_refused(refused)
 
+    def _take_order(self, message: messages.Ordered) -> orders.Order:
+        resume = self.attempt.resume
+        return self._ports.orders.take(
+            message, sitting_id=resume.sitting_id, session_id=resume.session_id
+        )
+
+    def _obey(self, order: orders.Order) -> None:
+        """Do what the order says, and note in the journal what it changed."""
+        match order.what:
+            case orders.Begin() as begin:
+                self.attempt.note_order(order, OrderKind.BEGIN, begin.time_left_ms)
+                self._on_begin(begin)
+            case orders.Clock() as clock:
+                self._note_clock(order, clock)
+                self._on_clock(clock)
+            case orders.End(reason=reason):
+                self.attempt.note_order(order, OrderKind.END, self.time_left_ms)
+                known = {str(one): one for one in SubmitReason}
+                self.attempt.end(known.get(reason, SubmitReason.PROCTOR))
+            case orders.Submitted(receipt=receipt):
+                self.attempt.submitted(receipt)
+
+    def _note_clock(self, order: orders.Order, clock: orders.Clock) -> None:
+        before, after = self.sitting_state, clock.sitting_state
+        if after is SittingState.HELD and before is not SittingState.HELD:
+            self.attempt.note_order(order, OrderKind.HOLD, clock.time_left_ms)
+        if after is SittingState.RUNNING and before is SittingState.HELD:
+            self.attempt.note_order(order, OrderKind.RESUME, clock.time_left_ms)
+        if self._extra_ms is not None and clock.extra_ms != self._extra_ms:
+            self.attempt.note_order(order, OrderKind.EXTRA_TIME, clock.time_left_ms)
+        self._extra_ms = clock.extra_ms
+
     def _on_attached(self, message: messages.Attached) -> None:
         self.is_attached = True
-        self.sitting_state = message.sitting_state
-        self.session_state = message.session_state
         self.attempt.attached(message.epochs, message.held)
         self.upload.attached(message.held)
 
-    def _on_begin(self, message: messages.Begin) -> None:
+    def _on_begin(self, message: orders.Begin) -> None:
         if self.sitting_state is not SittingState.HELD:
             self.sitting_state = SittingState.RUNNING  # it has begun, whatever we heard before
         self.session_state = SessionState.INTERACTING
         self._set_clock(message.time_left_ms)
         self.wants_reattach = not self.attempt.begin(message)
 
-    def _on_clock(self, message: messages.Clock) -> None:
+    def _on_clock(self, message: orders.Clock) -> None:
         self.sitting_state = message.sitting_state
         self.session_state = message.session_state
         self.is_present = message.is_present

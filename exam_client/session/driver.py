@@ -21,6 +21,7 @@ from exam_client.session.attempt import SessionPorts
 from exam_client.session.closing import Phase
 from exam_client.session.conversation import Conversation, woken
 from exam_client.session.core import SessionCore
+from exam_client.session.order_gate import OrderGate
 from exam_client.session.resume import Resume, ResumeFile
 from exam_client.session.snapshot import KioskSnapshot, Refusal
 from exam_client.session.view import SeatState, make_snapshot
@@ -75,6 +76,13 @@ class SessionDriver:
             save_resume=self._save_resume,
             collect_pending=collect_pending,
             refuse=self._refuse,
+            orders=OrderGate(
+                files,
+                config.folder,
+                centre_key=config.centre.signing_key,
+                seat_id=config.seat_id,
+                alarm=self._seat.alarms.__setitem__,
+            ),
         )
         self._last: KioskSnapshot | None = None
         self._refusals = 0

@@ -18,6 +18,7 @@ from exam_core.errors import InputError, declare
 from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import (
     Entry,
+    OrderTaken,
     ResponseRecorded,
     ReviewFlagSet,
     SegmentStarted,
@@ -125,6 +126,10 @@ class OpenPaper:
         if item_id not in self._item_ids:
             raise InputError(CLIENT_PART, "标记的题目不在本卷上", item_id=item_id)
         self._append(ReviewFlagSet(at_ms=self._now_ms(), item_id=item_id, is_flagged=is_flagged))
+
+    def note(self, entry: OrderTaken) -> None:
+        """Write that an order of the server was taken."""
+        self._append(entry)
 
     def submit(self, reason: SubmitReason) -> SubmitPlace:
         """Write the last entry, which covers all earlier segments that are here."""

@@ -52,6 +52,29 @@ class ReviewFlagSet(_Entry, frozen=True, kw_only=True, tag="review_flag_set"):
     is_flagged: bool
 
 
+class OrderKind(StrEnum):
+    """What an order of the server did to this candidate's time, state or paper."""
+
+    BEGIN = "begin"
+    HOLD = "hold"
+    RESUME = "resume"
+    EXTRA_TIME = "extra_time"
+    END = "end"
+
+
+class OrderTaken(_Entry, frozen=True, kw_only=True, tag="order_taken"):
+    """The kiosk obeyed an order of the centre; evidence of who changed this candidate's time.
+
+    `boot` and `counter` name the order; a clock that says nothing new leaves no entry.
+    """
+
+    boot: int
+    counter: int
+    issued_by: str
+    what: OrderKind
+    time_left_ms: int
+
+
 class SubmitReason(StrEnum):
     """Why a session ends."""
 
@@ -72,7 +95,7 @@ class SessionSubmitted(_Entry, frozen=True, kw_only=True, tag="session_submitted
     nonce: str
 
 
-Entry: TypeAlias = SegmentStarted | ResponseRecorded | ReviewFlagSet | SessionSubmitted
+Entry: TypeAlias = SegmentStarted | ResponseRecorded | ReviewFlagSet | OrderTaken | SessionSubmitted
 
 
 def encode_entry(entry: Entry) -> bytes:

@@ -172,7 +172,7 @@ class SegmentChecker:
                 if item_id not in facts.shape.item_ids:
                     raise InputError(UNKNOWN_PART, "标记的试题不在该考生的试卷上", seq=seq)
             case _:
-                pass  # a submit entry always fits; what it does to the session is for the caller
+                pass  # orders and a submit entry always fit; what they do is for the caller
 
 
 def read_session(facts: SessionFacts, segments: Iterable[HeldSegment]) -> SessionReading:

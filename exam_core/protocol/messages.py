@@ -9,10 +9,8 @@ from typing import Annotated, TypeAlias, TypeVar
 import msgspec
 
 from exam_core import limits
-from exam_core.crypto.sealing import SealingIdentity
 from exam_core.errors import InputError, declare
-from exam_core.model.identifiers import FormNumber, SegmentId, SessionId
-from exam_core.model.states import SessionState, SittingState
+from exam_core.model.identifiers import SegmentId, SessionId
 
 MESSAGE_MALFORMED = declare("protocol.malformed", "收到无法识别的消息；请检查该机位的程序版本。")
 
@@ -88,20 +86,16 @@ class Attached(_Message, frozen=True, kw_only=True, tag="attached"):
 
     epochs: dict[SegmentId, int]
     held: tuple[HeldFrames, ...]
-    sitting_state: SittingState
-    session_state: SessionState
 
 
-class Begin(_Message, frozen=True, kw_only=True, tag="begin"):
-    """The paper may be shown: the key of this candidate's form and of the journal.
+class Ordered(_Message, frozen=True, kw_only=True, tag="ordered"):
+    """An order of the centre with its signature; see `protocol.orders`.
 
-    Sent when presence is confirmed and the sitting runs, and again on each later attach.
+    Nothing else that the server says changes the kiosk's time, state or paper.
     """
 
-    form_number: FormNumber
-    form_identity: SealingIdentity
-    journal_key: bytes
-    time_left_ms: int
+    order: bytes
+    signature: bytes
 
 
 class Restore(_Message, frozen=True, kw_only=True, tag="restore"):
@@ -112,33 +106,12 @@ class Restore(_Message, frozen=True, kw_only=True, tag="restore"):
     frames: tuple[bytes, ...]
 
 
-class Clock(_Message, frozen=True, kw_only=True, tag="clock"):
-    """The state of the room and what is left of this candidate's time."""
-
-    sitting_state: SittingState
-    session_state: SessionState
-    is_present: bool
-    time_left_ms: int
-
-
 class Saved(_Message, frozen=True, kw_only=True, tag="saved"):
     """All frames of the segment below `frames` are durable on the server; `head` covers them."""
 
     segment_id: SegmentId
     frames: _Count
     head: bytes
-
-
-class Submitted(_Message, frozen=True, kw_only=True, tag="submitted"):
-    """The submit entry is durable and the session is closed; the receipt as the server has it."""
-
-    receipt: str
-
-
-class End(_Message, frozen=True, kw_only=True, tag="end"):
-    """The server ended the session: `time_up` or `proctor`. Take what is typed and submit."""
-
-    reason: str
 
 
 class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
@@ -151,7 +124,7 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
 
 
 KioskMessage: TypeAlias = Attach | Stage | Save | Submit | Heartbeat
-ServerMessage: TypeAlias = Attached | Begin | Restore | Clock | Saved | Submitted | End | Refused
+ServerMessage: TypeAlias = Attached | Ordered | Restore | Saved | Refused
 
 _T = TypeVar("_T")
 

@@ -12,11 +12,12 @@ from typing import Any, ParamSpec, TypeVar
 from exam_core.errors import ExamError, StorageError, declare
 from exam_core.model.identifiers import SeatId
 from exam_core.model.states import SittingState
-from exam_core.protocol.messages import Clock as ClockMessage
+from exam_core.protocol import orders
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
 from exam_server.room.live import LiveAlarm, LiveSession, RoomState
+from exam_server.room.orders import OrderBook
 from exam_server.room.services import conduct
 from exam_server.store.engine import Store
 
@@ -34,7 +35,16 @@ _T = TypeVar("_T")
 class RoomCore:
     """The common ground of kiosks, course and steering."""
 
-    def __init__(self, *, store: Store, trail: AuditTrail, clock: Clock, state: RoomState) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        trail: AuditTrail,
+        clock: Clock,
+        state: RoomState,
+        order_book: OrderBook,
+    ) -> None:
+        self._order_book = order_book
         self.store = store
         self.trail = trail
         self.clock = clock
@@ -76,20 +86,40 @@ class RoomCore:
         """What is left of a session's time; never negative."""
         return self.state.clock.left_at(self.now_ms(), session.extra_ms)
 
-    def send_clock(self, session: LiveSession) -> None:
+    def order(self, session: LiveSession, what: orders.What, *, issued_by: str = "") -> None:
+        """Order a kiosk, if it is connected; without a name, who put the sitting in its state."""
+        if session.connection:
+            session.send(
+                self._order_book.issue(
+                    what,
+                    seat_id=session.connection.seat_id,
+                    session_id=session.session_id,
+                    issued_by=issued_by or self.state.changed_by,
+                )
+            )
+
+    def send_clock(self, session: LiveSession, *, issued_by: str = "") -> None:
         """Tell a kiosk how room and time stand."""
-        session.send(
-            ClockMessage(
+        self.order(
+            session,
+            orders.Clock(
                 sitting_state=self.state.clock.state,
                 session_state=session.state,
                 is_present=self.state.seats[session.seat_id].is_present,
                 time_left_ms=self.time_left_ms(session),
-            )
+                extra_ms=session.extra_ms,
+            ),
+            issued_by=issued_by,
         )
 
-    def enter(self, after: SittingState) -> None:
-        """The sitting is in this state from now on; every kiosk is told."""
+    def confirm_submitted(self, session: LiveSession) -> None:
+        """Tell a kiosk that its session is closed with this receipt."""
+        self.order(session, orders.Submitted(receipt=session.receipt))
+
+    def enter(self, after: SittingState, *, changed_by: str = "") -> None:
+        """The sitting is in this state from now on; every kiosk is told, and who caused it."""
         self.state.clock = self.state.clock.entered(after, self.now_ms())
+        self.state.changed_by = changed_by or self.state.changed_by
         for session in self.state.sessions.values():
             self.send_clock(session)
 

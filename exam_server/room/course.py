@@ -6,8 +6,9 @@ Event loop only. Time is the room's working time on the monotonic clock.
 from exam_core.formats.journal_entries import SubmitReason
 from exam_core.model.identifiers import SessionId
 from exam_core.model.states import SessionState, SittingEvent, SittingState
-from exam_core.protocol.messages import Begin, End
+from exam_core.protocol.orders import Begin, End
 from exam_server import limits
+from exam_server.accounts.audit import SYSTEM
 from exam_server.accounts.people import Person
 from exam_server.room.core import RoomCore
 from exam_server.room.intake import Intake
@@ -47,11 +48,11 @@ class Course:
                 elapsed_ms=self._state.clock.elapsed_at(now),
             )
             if event is SittingEvent.END:
-                self._end_all(now, SubmitReason.PROCTOR if person else SubmitReason.TIME_UP)
-            self._core.enter(after)
-        await self.begin_due()
+                self._end_all(now, person)
+            self._core.enter(after, changed_by=person.name if person else SYSTEM)
+        await self.begin_due(person)
 
-    async def begin_due(self) -> None:
+    async def begin_due(self, person: Person | None = None) -> None:
         """Hand the form's key to whoever is present, attached and due.
 
         Also to who had begun and was closed without a submit entry: the kiosk opens its journal
@@ -72,7 +73,7 @@ class Course:
                 await self._begin([one for one in waiting if one.state is SessionState.INITIAL])
             for session in waiting:
                 if session.lacks_submit:
-                    self._send_begin(session, opened)
+                    self._send_begin(session, opened, issued_by=person.name if person else "")
 
     async def tick(self) -> None:
         """What time brings; called every second. What needs the disk comes last: it may be full."""
@@ -98,7 +99,7 @@ class Course:
     def send_end_again(self, session: LiveSession) -> None:
         """Tell a kiosk that attached after the end."""
         if session.end_sent_at_ms is not None and session.state is SessionState.INTERACTING:
-            session.send(End(reason=session.end_reason))
+            self._core.order(session, End(reason=session.end_reason), issued_by=session.ended_by)
 
     def close_submitted(self, session: LiveSession) -> None:
         """Close the session, once, if its submit entry is on disk and has no receipt yet."""
@@ -120,43 +121,49 @@ class Course:
         for session in sessions:
             session.state = SessionState.INTERACTING
 
-    def _send_begin(self, session: LiveSession, opened: OpenedPaper) -> None:
+    def _send_begin(self, session: LiveSession, opened: OpenedPaper, *, issued_by: str) -> None:
         facts = self._state.facts_of(session)
         if session.connection is None or facts is None:
             return
         session.connection.has_begun = True
-        session.send(
+        self._core.order(
+            session,
             Begin(
                 form_number=session.form_number,
                 form_identity=opened.identities[session.form_number],
                 journal_key=facts.journal_key,
                 time_left_ms=self._core.time_left_ms(session),
-            )
+            ),
+            issued_by=issued_by,
         )
         self._core.send_clock(session)
 
-    def _end_all(self, now: int, reason: SubmitReason) -> None:
+    def _end_all(self, now: int, person: Person | None) -> None:
+        reason = SubmitReason.PROCTOR if person else SubmitReason.TIME_UP
         for session in self._state.sessions.values():
             if session.state is SessionState.INITIAL:
                 session.state = SessionState.CLOSED
                 session.close_reason = ABSENT
             elif session.state is SessionState.INTERACTING and session.end_sent_at_ms is None:
-                self._send_end(session, now, reason)
+                self._send_end(session, now, reason, person.name if person else SYSTEM)
 
     def _end_when_due(self, session: LiveSession, now: int) -> None:
         is_up = self._state.clock.overtime_at(now, session.extra_ms) >= 0
         if session.end_sent_at_ms is None and is_up:
-            self._send_end(session, now, SubmitReason.TIME_UP)
+            self._send_end(session, now, SubmitReason.TIME_UP, SYSTEM)
         sent_at = session.end_sent_at_ms
         is_over = sent_at is not None and now - sent_at >= limits.grace_ms
         if is_over and session.session_id not in self._closing:
             self._closing.add(session.session_id)
             self._core.spawn(self._close(session, session.end_reason, ""))
 
-    def _send_end(self, session: LiveSession, now: int, reason: SubmitReason) -> None:
+    def _send_end(
+        self, session: LiveSession, now: int, reason: SubmitReason, ended_by: str
+    ) -> None:
         session.end_sent_at_ms = now
         session.end_reason = reason
-        session.send(End(reason=reason))
+        session.ended_by = ended_by
+        self._core.order(session, End(reason=reason), issued_by=ended_by)
 
     async def _close(self, session: LiveSession, reason: SubmitReason, receipt: str) -> None:
         try:

@@ -18,6 +18,7 @@ from exam_server.room.course import Course
 from exam_server.room.intake import Intake, IntakeHooks
 from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
+from exam_server.room.orders import OrderBook
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
 from exam_server.room.steering import Steering
@@ -27,9 +28,19 @@ from exam_server.store.engine import Store
 class RoomHub:
     """All that lives in the room's event loop."""
 
-    def __init__(self, *, store: Store, trail: AuditTrail, clock: Clock, state: RoomState) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        trail: AuditTrail,
+        clock: Clock,
+        state: RoomState,
+        order_book: OrderBook,
+    ) -> None:
         self.state = state
-        self.core = RoomCore(store=store, trail=trail, clock=clock, state=state)
+        self.core = RoomCore(
+            store=store, trail=trail, clock=clock, state=state, order_book=order_book
+        )
         self.writer = FrameWriter(store, self._on_write_failure)
         self.course = Course(self.core)
         self.intake = Intake(
@@ -42,6 +53,7 @@ class RoomHub:
                 ),
                 keep_refused=self._keep_refused,
                 close_submitted=self.course.close_submitted,
+                confirm_submitted=self.core.confirm_submitted,
             ),
         )
         self.course.intake = self.intake

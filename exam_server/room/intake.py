@@ -14,7 +14,7 @@ from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import Entry, SessionSubmitted
 from exam_core.model.identifiers import SegmentId
 from exam_core.model.states import SESSION_STATE, SITTING_STATE, SessionState, SittingState
-from exam_core.protocol.messages import Refused, Save, Saved, Submit, Submitted
+from exam_core.protocol.messages import Refused, Save, Saved, Submit
 from exam_server.clock import Clock
 from exam_server.room.live import (
     CLOSE_LATER,
@@ -56,6 +56,7 @@ class IntakeHooks:
 
     alarm: Callable[[LiveSession, str, str], None]
     keep_refused: Callable[[SegmentId, int, bytes, str], None]
+    confirm_submitted: Callable[[LiveSession], None]
     close_submitted: Callable[[LiveSession], None]  # only if its submit entry is on disk
 
 
@@ -300,7 +301,7 @@ class Intake:
 
     def _answer_submit(self, session: LiveSession, receipt: str) -> None:
         if receipt == session.receipt:
-            session.send(Submitted(receipt=session.receipt))
+            self._hooks.confirm_submitted(session)
             return
         error = IntegrityError(SUBMIT_RECEIPT, "回执不一致")
         session.send(_refused(error, None, None))

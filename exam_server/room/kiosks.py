@@ -12,7 +12,7 @@ from exam_core.model.identifiers import SeatId, SegmentId
 from exam_core.model.states import SessionState
 from exam_core.protocol import VERSION
 from exam_core.protocol.http import LogInReply, LogInRequest
-from exam_core.protocol.messages import Attach, Attached, HeldFrames, Restore, Submitted
+from exam_core.protocol.messages import Attach, Attached, HeldFrames, Restore
 from exam_server import limits
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
@@ -140,14 +140,12 @@ class Kiosks:
             Attached(
                 epochs={one.segment_id: one.epoch for one in session.ledgers.values()},
                 held=tuple(_held(one) for one in session.ledgers.values()),
-                sitting_state=self._state.clock.state,
-                session_state=session.state,
             )
         )
         self._core.send_clock(session)
         await self._restore(session, connection, attach)
         if session.receipt:
-            connection.send(Submitted(receipt=session.receipt))
+            self._core.confirm_submitted(session)
 
     async def _register(self, session: LiveSession, segment_id: SegmentId) -> None:
         ledger = SegmentLedger(segment_id, 0)  # refuses a malformed id before it is stored

@@ -162,6 +162,7 @@ class LiveSession:
     unsynced: int = 0
     end_sent_at_ms: int | None = None
     end_reason: SubmitReason = SubmitReason.TIME_UP
+    ended_by: str = ""
 
     @property
     def has_begun(self) -> bool:
@@ -211,6 +212,7 @@ class RoomState:
     kiosks: dict[str, EnrolledKiosk]  # by fingerprint: the allow-list
     alarms: list[LiveAlarm]
     known_flags: set[tuple[str, int, str]]
+    changed_by: str  # who put the sitting into its state
     opened: OpenedPaper | None = None
     storage_problem: str = ""
 

@@ -41,6 +41,7 @@ def load_room(store: Store, clock: Clock) -> RoomState:
             sitting_id=SittingId(sitting.sitting_id),
             title=sitting.title,
             room_code=sitting.room_code,
+            changed_by=sitting.changed_by,
             package_sha256=sitting.package_sha256,
             clock=SittingClock(
                 state=SittingState(sitting.state),

@@ -11,6 +11,8 @@ from exam_server.folder import only_user, write_atomically
 from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
 from exam_server.room.loading import load_room
+from exam_server.room.orders import OrderBook
+from exam_server.room.services import conduct
 from exam_server.room.services.enrolment import JoinCodes
 from exam_server.room.services.opening import OpeningDesk
 from exam_server.room.web.applications import build_console_application, build_kiosk_application
@@ -52,8 +54,11 @@ def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:
     """The room as the database has it, ready to live in an event loop."""
     trail = AuditTrail(folder.audit_file, clock)
     state = load_room(store, clock)
+    order_book = OrderBook(
+        folder.signing_key(), sitting_id=state.sitting_id, boot=conduct.count_start(store)
+    )
     return RoomContext(
-        hub=RoomHub(store=store, trail=trail, clock=clock, state=state),
+        hub=RoomHub(store=store, trail=trail, clock=clock, state=state, order_book=order_book),
         store=store,
         folder=folder,
         trail=trail,

@@ -63,8 +63,8 @@ class Steering:
                 if seat.admission_number in confirmed:
                     seat.is_present = True
                     if seat.session:
-                        self._core.send_clock(seat.session)
-        await self._course.begin_due()
+                        self._core.send_clock(seat.session, issued_by=person.name)
+        await self._course.begin_due(person)
         return len(confirmed)
 
     async def unlock_seat(self, person: Person, seat_id: SeatId) -> None:
@@ -105,7 +105,7 @@ class Steering:
                 extra_ms=extra_ms,
                 reason=reason,
             )
-            self._core.send_clock(session)
+            self._core.send_clock(session, issued_by=person.name)
 
     async def settle_alarm(self, person: Person, alarm_id: int) -> None:
         """A person has looked at an alarm."""

@@ -31,7 +31,8 @@ ABSENT = "absent"
 class SittingRow(Base):
     """The one sitting of this data folder; made by importing its package.
 
-    `elapsed_ms` is the working time of the room that had passed when it was last written.
+    `elapsed_ms` is the working time of the room that had passed when it was last written;
+    `changed_by` is who put it into its state; `boots` counts the starts of the server.
     """
 
     __tablename__ = "sitting"
@@ -46,6 +47,8 @@ class SittingRow(Base):
     package_sha256: Mapped[str]
     forms: Mapped[int]
     state: Mapped[str]
+    changed_by: Mapped[str]
+    boots: Mapped[int]
     elapsed_ms: Mapped[Millis]
     room_code: Mapped[str]
     form_seed: Mapped[str]

@@ -39,35 +39,46 @@ from exam_core.protocol.http import (
 from exam_core.protocol.messages import (
     Attach,
     Attached,
-    Begin,
     Heartbeat,
     HeldFrames,
     KioskMessage,
+    Ordered,
     Save,
     Saved,
     ServerMessage,
     Stage,
     Submit,
-    Submitted,
     decode_server_message,
     encode_message,
 )
+from exam_core.protocol.orders import (
+    NO_ORDER,
+    Begin,
+    Order,
+    OrderMark,
+    Submitted,
+    What,
+    check_order,
+    open_order,
+)
+from exam_server.room.folder import RoomFolder
 from tests.support import builders
 
 WAIT_S = 20.0
-_M = TypeVar("_M", bound=ServerMessage)
+_M = TypeVar("_M", bound=ServerMessage | What)
 
 
 class KioskDriver:
     """One kiosk at one seat."""
 
-    def __init__(self, seat_id: SeatId, authority_file: Path) -> None:
+    def __init__(self, seat_id: SeatId, folder: RoomFolder) -> None:
         self.seat_id = seat_id
-        self._authority_file = authority_file
+        self._authority_file = folder.authority_file
+        self._centre_key = folder.centre().signing_key
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.signing_key = generate_signing_key()
         self.claimed_key = public_key_of(self.signing_key)
-        self.context = _context(authority_file)
+        self.context = _context(self._authority_file)
         self.kiosk_url = ""
         self.log_in_reply: LogInReply | None = None
         self.socket: ClientConnection | None = None
@@ -77,7 +88,9 @@ class KioskDriver:
         self.writer: SegmentWriter | None = None
         self.frames: dict[SegmentId, list[bytes]] = {}
         self.saved: dict[SegmentId, Saved] = {}
-        self.seen: list[ServerMessage] = []
+        self.seen: list[ServerMessage | What] = []
+        self.last_order: Order | None = None
+        self._mark: OrderMark = NO_ORDER
         self.segment_id = SegmentId("")
         self.package: PaperPackage | None = None
 
@@ -276,7 +289,7 @@ class KioskDriver:
             while True:
                 data = await self.socket.recv()
                 assert isinstance(data, bytes)
-                message = decode_server_message(data)
+                message = self._obeyed(decode_server_message(data))
                 if isinstance(message, kind):
                     return message
                 self.seen.append(message)
@@ -285,6 +298,22 @@ class KioskDriver:
         """Close the connection."""
         if self.socket:
             await self.socket.close()
+
+    def _obeyed(self, message: ServerMessage) -> ServerMessage | What:
+        """What an order says, once it is found to be for us and new; other messages as they are."""
+        if not isinstance(message, Ordered):
+            return message
+        assert self.log_in_reply is not None
+        order = self.last_order = open_order(message, self._centre_key)
+        check_order(
+            order,
+            sitting_id=builders.SITTING_ID,
+            seat_id=self.seat_id,
+            session_id=self.log_in_reply.session_id,
+            last=self._mark,
+        )
+        self._mark = order.mark
+        return order.what
 
     def _held(self, segment_id: SegmentId) -> HeldFrames:
         head = first_head(segment_id)

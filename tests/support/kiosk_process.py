@@ -13,11 +13,13 @@ from exam_client.config import DataFolder
 from exam_client.journal import SessionJournal
 from exam_client.session.attempt import SessionPorts
 from exam_client.session.core import SessionCore
+from exam_client.session.order_gate import OrderGate
 from exam_client.session.resume import Resume, ResumeFile, Stage
+from exam_core.crypto.signing import public_key_of
 from exam_core.formats.paper_package import PaperPackage, verify_package
 from exam_core.model.identifiers import AdmissionNumber, FormNumber
 from exam_core.model.states import SittingState
-from exam_core.protocol import messages
+from exam_core.protocol import messages, orders
 from tests.support import builders
 from tests.support.memory_files import MemoryFiles
 from tests.support.room_model import RoomModel, SessionModel
@@ -35,6 +37,7 @@ class KioskProcess:
         files: The machine's disk.
         now_ms: The machine's monotonic clock, moved by tests.
         core: The process that runs now.
+        gate_alarms: What was wrong with the record of orders.
         refusals: Codes that the server refused with, as the candidate was told.
         asked_for_pending: How often typed text was asked for.
     """
@@ -57,6 +60,7 @@ class KioskProcess:
         self.now_ms = 0
         self.package = package
         self.refusals: list[str] = []
+        self.gate_alarms: list[str] = []
         self.asked_for_pending = 0
         self._collects = collects
         self._up: deque[messages.KioskMessage] = deque()
@@ -100,6 +104,13 @@ class KioskProcess:
             save_resume=lambda changed: self._save(resume_file, changed),
             collect_pending=self._collect if self._collects else None,
             refuse=lambda code, _message: self.refusals.append(code),
+            orders=OrderGate(
+                self.files,
+                FOLDER,
+                centre_key=public_key_of(builders.CENTRE_KEY),
+                seat_id=self.session.seat_id,
+                alarm=lambda code, _message: self.gate_alarms.append(code),
+            ),
         )
         return SessionCore(resume, journal, package=self.package, ports=ports)
 
@@ -154,6 +165,10 @@ class KioskProcess:
         """The server says something, and all of it arrives."""
         self._down.extend(spoken)
         self.settle()
+
+    def order(self, *what: orders.What) -> None:
+        """The server orders something, and all of it arrives."""
+        self.say(*(self.room.order(self.session, one) for one in what))
 
     def settle(self) -> None:
         """Deliver everything, until nobody has anything to say."""

@@ -50,7 +50,7 @@ class LiveRoom:
     async def kiosk(self, serial: int = 1) -> KioskDriver:
         """An enrolled kiosk at seat A0<serial>, with the package verified."""
         seat_id = SeatId(f"A{serial:02d}")
-        driver = KioskDriver(seat_id, self.world.folder.authority_file)
+        driver = KioskDriver(seat_id, self.world.folder)
         driver.kiosk_url = self.kiosk_url
         self.drivers.append(driver)
         reply = await driver.enrol(self.console_url, self.room.codes.make(seat_id, made_by="wang"))

@@ -28,7 +28,7 @@ from exam_core.errors import ExamError, InputError, StateError
 from exam_core.model.identifiers import FormNumber, SeatId, SessionId
 from exam_core.model.roster import Candidate
 from exam_core.model.states import SessionState, SittingState
-from exam_core.protocol import VERSION, messages
+from exam_core.protocol import VERSION, messages, orders
 from exam_core.protocol.enrolment import signing_proof_holds
 from exam_core.protocol.http import (
     EnrolReply,
@@ -91,6 +91,7 @@ class RoomDouble:
         self._sockets: dict[SessionId, WebSocket] = {}
         self._ports = {True: 0, False: 0}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn = asyncio.Lock()  # orders go out in the order of their numbers
         self._servers: list[uvicorn.Server] = []
         self._thread: threading.Thread | None = None
         self._folder = Path()
@@ -223,7 +224,7 @@ class RoomDouble:
                 self._tell(
                     session_id,
                     lambda one: setattr(one, "state", SessionState.CLOSED),
-                    messages.End(reason=reason),
+                    orders.End(reason=reason),
                 )
 
     def cut(self, code: int = 1012) -> None:
@@ -240,7 +241,7 @@ class RoomDouble:
         self,
         session_id: SessionId,
         change: Callable[[SessionModel], None],
-        *more: messages.ServerMessage,
+        *more: orders.What,
     ) -> None:
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(
@@ -251,13 +252,18 @@ class RoomDouble:
         self,
         session_id: SessionId,
         change: Callable[[SessionModel], None],
-        more: tuple[messages.ServerMessage, ...],
+        more: tuple[orders.What, ...],
     ) -> None:
         session = self.model.sessions[session_id]
-        change(session)
-        socket = self._sockets.get(session_id)
-        if socket is not None:
-            replies = [*more, *self.model.begin(session), self.model.clock(session)]
+        async with self._turn:
+            change(session)
+            socket = self._sockets.get(session_id)
+            if socket is None:
+                return
+            replies: list[messages.ServerMessage] = [
+                self.model.order(session, what) for what in more
+            ]
+            replies += [*self.model.begin(session), self.model.clock(session)]
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 for reply in replies:
                     await socket.send_bytes(messages.encode_message(reply))
@@ -321,6 +327,7 @@ class RoomDouble:
             session_id=SessionId(hashlib.sha256(number.encode()).hexdigest()[:32]),
             form_number=FormNumber(serial),
             form_identity=SealingIdentity(builders.FORM_IDENTITY),
+            seat_id=candidate.seat_id,
         )
         session = self.model.sessions.setdefault(fresh.session_id, fresh)
         session.token = fresh.token
@@ -344,17 +351,19 @@ class RoomDouble:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             message = messages.decode_kiosk_message(await socket.receive_bytes())
             assert isinstance(message, messages.Attach)
-            session, replies = self.model.attach(message)
-            for reply in replies:
-                await socket.send_bytes(messages.encode_message(reply))
+            async with self._turn:
+                session, replies = self.model.attach(message)
+                for reply in replies:
+                    await socket.send_bytes(messages.encode_message(reply))
             if session is None:
                 await socket.close(1008)
                 return
             self._sockets[session.session_id] = socket
             while True:
                 received = messages.decode_kiosk_message(await socket.receive_bytes())
-                for reply in self.model.take(session, received):
-                    await socket.send_bytes(messages.encode_message(reply))
+                async with self._turn:
+                    for reply in self.model.take(session, received):
+                        await socket.send_bytes(messages.encode_message(reply))
         if session is not None and self._sockets.get(session.session_id) is socket:
             del self._sockets[session.session_id]
 

@@ -19,11 +19,13 @@ from exam_core.formats.journal import (
 )
 from exam_core.formats.journal_entries import Entry, SessionSubmitted, decode_entry
 from exam_core.formats.journal_merge import PlacedEntry, SessionContent, merge_entries
-from exam_core.model.identifiers import FormNumber, SegmentId, SessionId
+from exam_core.model.identifiers import FormNumber, SeatId, SegmentId, SessionId
 from exam_core.model.states import SessionState, SittingState
-from exam_core.protocol import messages
+from exam_core.protocol import messages, orders
+from tests.support import builders
 
 JOURNAL_SECRET = bytes(range(32))
+SEAT = SeatId("A01")
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class SessionModel:
     session_id: SessionId
     form_number: FormNumber
     form_identity: SealingIdentity
+    seat_id: SeatId = SEAT
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     state: SessionState = SessionState.INITIAL
     is_present: bool = False
@@ -81,6 +84,9 @@ class RoomModel:
     Attributes:
         state: Where the sitting stands.
         time_left_ms: What is left, as a test sets it.
+        extra_ms: What was granted, as a test sets it.
+        boot: The start of the server that orders count in.
+        counter: The last order.
         sessions: By session id.
         registers_held: Segments that a kiosk holds and the room does not know get an epoch.
     """
@@ -88,6 +94,9 @@ class RoomModel:
     def __init__(self) -> None:
         self.state = SittingState.OPENED
         self.time_left_ms = 3_600_000
+        self.extra_ms = 0
+        self.boot = 1
+        self.counter = 0
         self.sessions: dict[SessionId, SessionModel] = {}
         self.registers_held = True
 
@@ -107,8 +116,6 @@ class RoomModel:
             messages.Attached(
                 epochs=dict(session.epochs),
                 held=tuple(session.held(one) for one in session.frames),
-                sitting_state=self.state,
-                session_state=session.state,
             ),
             self.clock(session),
         ]
@@ -124,13 +131,31 @@ class RoomModel:
                 )
         return session, replies
 
-    def clock(self, session: SessionModel) -> messages.Clock:
+    def order(self, session: SessionModel, what: orders.What) -> messages.Ordered:
+        """The next order to a session's seat, signed by the centre."""
+        self.counter += 1
+        order = orders.Order(
+            sitting_id=builders.SITTING_ID,
+            seat_id=session.seat_id,
+            session_id=session.session_id,
+            boot=self.boot,
+            counter=self.counter,
+            issued_by="wang",
+            what=what,
+        )
+        return orders.sign_order(order, builders.CENTRE_KEY)
+
+    def clock(self, session: SessionModel) -> messages.Ordered:
         """The clock as this session sees it."""
-        return messages.Clock(
-            sitting_state=self.state,
-            session_state=session.state,
-            is_present=session.is_present,
-            time_left_ms=self.time_left_ms,
+        return self.order(
+            session,
+            orders.Clock(
+                sitting_state=self.state,
+                session_state=session.state,
+                is_present=session.is_present,
+                time_left_ms=self.time_left_ms,
+                extra_ms=self.extra_ms,
+            ),
         )
 
     def begin(self, session: SessionModel) -> list[messages.ServerMessage]:
@@ -140,11 +165,14 @@ class RoomModel:
             return []
         session.state = SessionState.INTERACTING
         return [
-            messages.Begin(
-                form_number=session.form_number,
-                form_identity=session.form_identity,
-                journal_key=session.journal_key,
-                time_left_ms=self.time_left_ms,
+            self.order(
+                session,
+                orders.Begin(
+                    form_number=session.form_number,
+                    form_identity=session.form_identity,
+                    journal_key=session.journal_key,
+                    time_left_ms=self.time_left_ms,
+                ),
             )
         ]
 
@@ -202,7 +230,7 @@ class RoomModel:
             return []
         session.state = SessionState.CLOSED
         session.receipt = session.receipt or receipt_of(frames[submit.seq])
-        return [messages.Submitted(receipt=session.receipt)]
+        return [self.order(session, orders.Submitted(receipt=session.receipt))]
 
     @staticmethod
     def _refused(code: str, save: messages.Save) -> messages.Refused:

@@ -59,6 +59,7 @@ def change_sitting(
             raise StateError(SITTING_STATE, "还没有导入试卷包")
         row.state = str(next_sitting_state(SittingState(row.state), event))
         row.elapsed_ms = elapsed_ms
+        row.changed_by = person.name if person else SYSTEM
         if event is SittingEvent.END:
             for session in tables.list_sessions(db):
                 if session.state == SessionState.INITIAL:
@@ -66,7 +67,7 @@ def change_sitting(
                     session.close_reason = tables.ABSENT
         trail.record(
             f"sitting_{event}",
-            actors=(person.name if person else SYSTEM,),
+            actors=(row.changed_by,),
             subject=row.sitting_id,
             elapsed_ms=elapsed_ms,
         )
@@ -238,6 +239,20 @@ def register_segment(
             )
         )
         return epoch
+
+
+def count_start(store: Store) -> int:
+    """The server starts: how often it did, this time included.
+
+    Raises:
+        StateError: `sitting.state`.
+    """
+    with store.transaction() as db:
+        row = tables.find_sitting(db)
+        if row is None:
+            raise StateError(SITTING_STATE, "还没有导入试卷包")
+        row.boots += 1
+        return row.boots
 
 
 def persist_elapsed(store: Store, elapsed_ms: int) -> None:

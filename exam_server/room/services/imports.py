@@ -15,7 +15,7 @@ from exam_core.formats.opening_bundle import OPENING_MALFORMED
 from exam_core.formats.paper_package import Manifest, verify_package
 from exam_core.model.form_draw import SEED_BYTES
 from exam_core.model.states import SITTING_STATE, SittingState
-from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.audit import SYSTEM, AuditTrail
 from exam_server.folder import write_atomically
 from exam_server.room.folder import RoomFolder
 from exam_server.room.services.assignment import Assigned, assign_forms
@@ -205,6 +205,8 @@ def _new_sitting(manifest: Manifest) -> tables.SittingRow:
     return tables.SittingRow(
         sitting_id=manifest.sitting_id,
         state=str(SittingState.PREPARED),
+        changed_by=SYSTEM,
+        boots=0,
         elapsed_ms=0,
         room_code=draw_digits(core_limits.room_code_digits),
         form_seed="",

@@ -188,7 +188,7 @@ def test_a_lost_connection_is_made_again(seat: Seat, room: RoomDouble) -> None:
     seat.until(lambda now: now.unsynced == 0, "sync")
 
     session = room.session(CANDIDATE.admission_number)
-    assert room.call(lambda: len(session.placed())) == 6
+    assert room.call(lambda: len(session.placed())) == 7  # started, begun, five responses
     assert room.violations() == []
 
 

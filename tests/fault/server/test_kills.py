@@ -33,7 +33,7 @@ async def seat_everybody(server: ServerProcess, world: RoomWorld) -> list[KioskD
     room_code = proctor.get("/proctor/state").json()["room_code"]
     drivers = []
     for candidate in world.roster:
-        driver = KioskDriver(candidate.seat_id, world.folder.authority_file)
+        driver = KioskDriver(candidate.seat_id, world.folder)
         driver.kiosk_url = server.kiosk_url
         await driver.enrol(server.console_url, codes[candidate.seat_id])
         await driver.fetch_package(builders.root())

@@ -4,19 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core import limits
-from exam_core.crypto.sealing import SealingIdentity
 from exam_core.errors import InputError
-from exam_core.model.identifiers import FormNumber, SegmentId, SessionId
+from exam_core.model.identifiers import SegmentId, SessionId
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol.messages import (
     Attach,
     Attached,
-    Begin,
-    Clock,
-    End,
     Heartbeat,
     HeldFrames,
     KioskMessage,
+    Ordered,
     Refused,
     Restore,
     Save,
@@ -24,7 +21,6 @@ from exam_core.protocol.messages import (
     ServerMessage,
     Stage,
     Submit,
-    Submitted,
     decode_kiosk_message,
     decode_server_message,
     encode_message,
@@ -62,27 +58,10 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
         Attached,
         epochs=st.dictionaries(segments, counts, max_size=3),
         held=held,
-        sitting_state=sittings,
-        session_state=states,
     ),
-    st.builds(
-        Begin,
-        form_number=counts.map(FormNumber),
-        form_identity=texts.map(SealingIdentity),
-        journal_key=st.binary(max_size=32),
-        time_left_ms=times,
-    ),
+    st.builds(Ordered, order=st.binary(max_size=99), signature=st.binary(max_size=64)),
     st.builds(Restore, segment_id=segments, first_seq=counts, frames=frame_tuples),
-    st.builds(
-        Clock,
-        sitting_state=sittings,
-        session_state=states,
-        is_present=st.booleans(),
-        time_left_ms=times,
-    ),
     st.builds(Saved, segment_id=segments, frames=counts, head=st.binary(max_size=32)),
-    st.builds(Submitted, receipt=texts),
-    st.builds(End, reason=texts),
     st.builds(
         Refused,
         code=texts,

@@ -5,13 +5,8 @@ import websockets
 from websockets.exceptions import ConnectionClosed
 
 from exam_core.errors import StorageError
-from exam_core.protocol.messages import (
-    Attach,
-    Attached,
-    Begin,
-    Refused,
-    Restore,
-)
+from exam_core.protocol.messages import Attach, Attached, Refused, Restore
+from exam_core.protocol.orders import Begin
 from exam_server.folder import STORAGE_FULL
 from exam_server.room.live import CLOSE_LATER
 from tests.support import builders

@@ -13,13 +13,8 @@ from exam_core.errors import StorageError
 from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import SubmitReason
 from exam_core.model.states import SessionState, SittingEvent
-from exam_core.protocol.messages import (
-    Clock,
-    Refused,
-    Saved,
-    Submit,
-    Submitted,
-)
+from exam_core.protocol.messages import Refused, Saved, Submit
+from exam_core.protocol.orders import Clock, Submitted
 from exam_server import limits
 from exam_server.folder import STORAGE_FULL
 from exam_server.room.live import CLOSE_LATER
@@ -114,8 +109,8 @@ def test_a_kiosk_that_says_nothing_is_closed_after_the_grace_and_may_still_send(
         assert (session.close_reason, session.receipt) == ("proctor", "")
 
         driver.append(builders.response_recorded("i1.1"))
-        attached = await driver.reattach()
-        assert attached.session_state is SessionState.CLOSED
+        await driver.reattach()
+        assert (await driver.expect(Clock)).session_state is SessionState.CLOSED
         await driver.wait_saved()
         await driver.submit(SubmitReason.PROCTOR)
         assert flags(live) == {(1, "response.late"), (2, "response.late")}
@@ -140,8 +135,8 @@ def test_a_kiosk_that_was_off_at_the_end_hands_in_when_it_comes_back(world: Room
         await live.room.hub.course.tick()
         await live.room.hub.core.finish()
 
-        attached = await driver.attach()
-        assert attached.session_state is SessionState.CLOSED
+        await driver.attach()
+        assert (await driver.expect(Clock)).session_state is SessionState.CLOSED
         await driver.wait_begin()
         assert (await driver.expect(Clock)).session_state is SessionState.CLOSED
         receipt = await driver.submit(SubmitReason.PROCTOR)

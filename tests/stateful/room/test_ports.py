@@ -41,7 +41,7 @@ def test_the_kiosk_port_takes_only_allowed_certificates(world: RoomWorld) -> Non
 
     async def scene(live: LiveRoom) -> None:
         driver = await live.kiosk()
-        bare = KioskDriver(driver.seat_id, live.room.folder.authority_file)
+        bare = KioskDriver(driver.seat_id, live.room.folder)
         bare.kiosk_url = live.kiosk_url
         with pytest.raises(httpx2.TransportError):
             await bare.get("/v1/room")
@@ -148,7 +148,7 @@ def test_enrolment_needs_the_code_of_the_seat(world: RoomWorld) -> None:
     """A wrong code, another protocol, and a body that is none."""
 
     async def scene(live: LiveRoom) -> None:
-        driver = KioskDriver(builders.candidate(1).seat_id, live.room.folder.authority_file)
+        driver = KioskDriver(builders.candidate(1).seat_id, live.room.folder)
         assert code_of(await driver.enrol(live.console_url, "00000000")) == "enrol.code"
         async with httpx2.AsyncClient(
             verify=ssl.create_default_context(cafile=live.room.folder.authority_file)
@@ -180,7 +180,7 @@ def test_a_signing_key_that_the_kiosk_does_not_hold_is_refused(world: RoomWorld)
     """Naming another's key gives no certificate, even with the right code."""
 
     async def scene(live: LiveRoom) -> None:
-        driver = KioskDriver(SeatId("A01"), live.room.folder.authority_file)
+        driver = KioskDriver(SeatId("A01"), live.room.folder)
         driver.claimed_key = public_key_of(generate_signing_key())
         code = live.room.codes.make(driver.seat_id, made_by="wang")
         assert code_of(await driver.enrol(live.console_url, code)) == "enrol.request"

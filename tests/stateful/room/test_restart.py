@@ -11,7 +11,8 @@ from sqlalchemy import Connection as DatabaseConnection
 from exam_core.formats.journal import SegmentWriter
 from exam_core.formats.journal_entries import encode_entry
 from exam_core.model.states import SessionState, SittingEvent, SittingState
-from exam_core.protocol.messages import Begin, Clock, Refused, Save
+from exam_core.protocol.messages import Refused, Save
+from exam_core.protocol.orders import Begin, Clock
 from exam_server import limits
 from exam_server.room.live import CLOSE_LATER
 from exam_server.store.engine import Store

@@ -6,12 +6,8 @@ from exam_core.errors import StorageError
 from exam_core.formats.journal_entries import SubmitReason
 from exam_core.formats.results_bundle import open_results
 from exam_core.model.states import SessionState, SittingEvent, SittingState
-from exam_core.protocol.messages import (
-    Begin,
-    Clock,
-    End,
-    Refused,
-)
+from exam_core.protocol.messages import Refused
+from exam_core.protocol.orders import Begin, Clock, End
 from exam_server import limits
 from exam_server.folder import STORAGE_FULL
 from exam_server.room.services import conduct

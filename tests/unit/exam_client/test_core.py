@@ -16,7 +16,7 @@ from exam_core.formats.paper_package import verify_package
 from exam_core.model.identifiers import ItemId, PartId
 from exam_core.model.responses import TextResponse
 from exam_core.model.states import SessionState, SittingState
-from exam_core.protocol import messages
+from exam_core.protocol import messages, orders
 from tests.support import builders
 from tests.support.core_steps import (
     EARLIER,
@@ -245,13 +245,13 @@ def test_a_hold_stops_the_clock_and_a_begin_during_it_does_not_start_it() -> Non
     kiosk.say(kiosk.room.clock(kiosk.session))
     assert kiosk.core.attempt.clock.deadline_ms is None
 
-    begin = messages.Begin(
+    begin = orders.Begin(
         form_number=kiosk.session.form_number,
         form_identity=kiosk.session.form_identity,
         journal_key=kiosk.session.journal_key,
         time_left_ms=5,
     )
-    kiosk.say(begin)
+    kiosk.order(begin)
 
     assert kiosk.core.attempt.clock.frozen_left_ms == 5
     kiosk.advance(10_000)
@@ -266,7 +266,7 @@ def test_the_room_ends_a_session(said: str, reason: str) -> None:
     """An end from the room submits for its reason; an unknown one counts as the proctor's."""
     kiosk = begun()
 
-    kiosk.say(messages.End(reason=said))
+    kiosk.order(orders.End(reason=said))
 
     assert kiosk.core.attempt.closing.reason == reason
     assert phase_of(kiosk) is Phase.CONFIRMED
@@ -289,7 +289,7 @@ def test_an_end_before_the_keys_is_an_end() -> None:
     kiosk = KioskProcess()
     kiosk.connect()
 
-    kiosk.say(messages.End(reason="proctor"), messages.End(reason="time_up"))
+    kiosk.order(orders.End(reason="proctor"), orders.End(reason="time_up"))
 
     assert phase_of(kiosk) is Phase.ENDED
     assert kiosk.core.attempt.closing.reason is SubmitReason.PROCTOR
@@ -301,10 +301,12 @@ def test_an_end_just_before_the_keys_still_submits() -> None:
     record(kiosk)
     kiosk.settle()
     kiosk.kill()
+    kiosk.session.is_present = False  # so the keys do not come at once
     kiosk.connect()
-    kiosk._down.insert(2, messages.End(reason="time_up"))
+    kiosk.order(orders.End(reason="time_up"))
+    assert phase_of(kiosk) is Phase.ENDED
 
-    kiosk.settle()
+    kiosk.begin()
 
     assert phase_of(kiosk) is Phase.CONFIRMED
     assert kiosk.core.attempt.closing.reason is SubmitReason.TIME_UP
@@ -381,7 +383,7 @@ def test_a_receipt_from_the_room_is_found_among_the_frames() -> None:
     kiosk.settle()
     assert receipt is not None
 
-    kiosk.say(messages.Submitted(receipt=receipt))
+    kiosk.order(orders.Submitted(receipt=receipt))
 
     assert kiosk.core.attempt.closing.place is not None
     assert kiosk.core.attempt.closing.place.receipt == receipt
@@ -391,14 +393,14 @@ def test_a_receipt_from_the_room_is_found_among_the_frames() -> None:
 def test_another_receipt_is_an_alarm() -> None:
     """A receipt that differs, or that no frame here has, is never accepted in silence."""
     kiosk = begun()
-    kiosk.say(messages.Submitted(receipt="0000"))
+    kiosk.order(orders.Submitted(receipt="0000"))
     assert list(kiosk.core.attempt.alarms) == ["receipt.mismatch"]
     assert phase_of(kiosk) is Phase.OPEN
 
     other = begun()
     other.core.attempt.submit()
     own = other.core.attempt.closing.place
-    other.core.on_message(messages.Submitted(receipt="0000"))
+    other.core.on_message(other.room.order(other.session, orders.Submitted(receipt="0000")))
     assert list(other.core.attempt.alarms) == ["receipt.mismatch"]
     assert other.core.attempt.closing.place == own
 

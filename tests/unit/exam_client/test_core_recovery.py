@@ -10,7 +10,6 @@ from exam_client.journal.segment_file import segment_path
 from exam_client.session.closing import Phase
 from exam_client.session.snapshot import SavedState
 from exam_core.model.responses import TextResponse
-from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import messages
 from tests.support import builders
 from tests.support.core_steps import (
@@ -192,8 +191,6 @@ def test_a_room_that_has_more_of_our_segment_than_we_is_found_out() -> None:
         messages.Attached(
             epochs=dict(kiosk.session.epochs),
             held=(held,),
-            sitting_state=SittingState.RUNNING,
-            session_state=SessionState.INTERACTING,
         )
     )
 

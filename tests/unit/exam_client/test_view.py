@@ -12,7 +12,7 @@ from exam_core.formats.journal_entries import SubmitReason
 from exam_core.model.identifiers import ItemId, PartId, SeatId
 from exam_core.model.responses import TextResponse
 from exam_core.model.states import SittingState
-from exam_core.protocol import VERSION, messages
+from exam_core.protocol import VERSION, orders
 from exam_core.protocol.http import RoomReply
 from tests.support import builders
 from tests.support.kiosk_process import PACKAGE, KioskProcess
@@ -180,7 +180,7 @@ def test_collecting_is_already_submitting() -> None:
     kiosk = KioskProcess(collects=True)
     kiosk.begin()
 
-    kiosk.say(messages.End(reason="proctor"))
+    kiosk.order(orders.End(reason="proctor"))
 
     assert _shown(kiosk).screen is Screen.SUBMITTING
 
@@ -202,7 +202,7 @@ def test_a_session_that_only_ended_has_no_receipt() -> None:
     """Ended before the paper: the last screen without a receipt."""
     kiosk = KioskProcess()
     kiosk.connect()
-    kiosk.say(messages.End(reason="proctor"))
+    kiosk.order(orders.End(reason="proctor"))
 
     shown = _shown(kiosk)
 

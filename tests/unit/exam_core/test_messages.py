@@ -7,18 +7,14 @@ import pytest
 
 from exam_core import limits
 from exam_core.errors import InputError
-from exam_core.model.identifiers import FormNumber
-from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import VERSION
 from exam_core.protocol.messages import (
     Attach,
     Attached,
-    Begin,
-    Clock,
-    End,
     Heartbeat,
     HeldFrames,
     KioskMessage,
+    Ordered,
     Refused,
     Restore,
     Save,
@@ -26,12 +22,11 @@ from exam_core.protocol.messages import (
     ServerMessage,
     Stage,
     Submit,
-    Submitted,
     decode_kiosk_message,
     decode_server_message,
     encode_message,
 )
-from tests.support.builders import FORM_IDENTITY, SEGMENT_ID, SESSION_ID, frames
+from tests.support.builders import SEGMENT_ID, SESSION_ID, frames
 from tests.support.refusals import refuses
 
 HELD = HeldFrames(segment_id=SEGMENT_ID, frames=2, head=bytes(32))
@@ -45,28 +40,10 @@ FROM_KIOSK: list[KioskMessage] = [
     Heartbeat(unsynced=0),
 ]
 FROM_SERVER: list[ServerMessage] = [
-    Attached(
-        epochs={SEGMENT_ID: 1},
-        held=(HELD,),
-        sitting_state=SittingState.RUNNING,
-        session_state=SessionState.INTERACTING,
-    ),
-    Begin(
-        form_number=FormNumber(1),
-        form_identity=FORM_IDENTITY,
-        journal_key=bytes(32),
-        time_left_ms=1,
-    ),
+    Attached(epochs={SEGMENT_ID: 1}, held=(HELD,)),
+    Ordered(order=b"{}", signature=bytes(64)),
     Restore(segment_id=SEGMENT_ID, first_seq=0, frames=FRAMES),
-    Clock(
-        sitting_state=SittingState.HELD,
-        session_state=SessionState.SUSPENDED,
-        is_present=True,
-        time_left_ms=0,
-    ),
     Saved(segment_id=SEGMENT_ID, frames=4, head=bytes(32)),
-    Submitted(receipt="0123"),
-    End(reason="time_up"),
     Refused(code="journal.gap", message="…"),
     Refused(code="journal.gap", message="…", segment_id=SEGMENT_ID, seq=7),
 ]
