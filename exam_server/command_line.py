@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,13 @@ from exam_server.folder import read_input
 SECRET_FILE = declare("secret.file", "口令文件应为一行文字；请检查文件内容与长度。")
 
 DataFolder = Annotated[Path, typer.Option("--data", help="本程序的数据文件夹", readable=False)]
+ApprovedBy = Annotated[
+    list[str] | None, typer.Option(help="批准人的账号，两名；增加第三名起的管理员时须给")
+]
+ApprovalFile = Annotated[
+    list[Path] | None,
+    typer.Option(help="批准人的密码文件，与 --approved-by 同序", readable=False),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果")]
 
 _out = Console(highlight=False, soft_wrap=True)
@@ -44,6 +52,11 @@ def say(text: str, *, as_json: bool = False, **facts: Any) -> None:
         sys.stdout.flush()
     else:
         _out.print(text, markup=False)
+
+
+def operator_name() -> str:
+    """Who sits at the command line, for the audit log."""
+    return f"{pwd.getpwuid(os.getuid()).pw_name}@命令行"
 
 
 def read_secret(path: Path, name: str) -> str:

@@ -13,6 +13,8 @@ throttle_entries_max = 10_000  # names tried by a guesser
 browser_session_idle_ms_max = 30 * 60_000  # whoever watches the seat map is active
 browser_session_life_ms_max = 10 * 3_600_000  # one working day
 browser_sessions_max = 2_000
+pair_request_life_ms = 10 * 60_000  # between who asks and who confirms
+pair_requests_max = 50  # nobody waits for more; a script gone wild would
 password_checks_at_once_max = 2  # 64 MiB each
 
 # Pages

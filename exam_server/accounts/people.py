@@ -21,7 +21,7 @@ from exam_server.accounts.passwords import (
 from exam_server.accounts.roles import Role, write_roles
 from exam_server.accounts.throttle import Throttle
 from exam_server.clock import Clock
-from exam_server.store.accounts import AccountRow, find_account
+from exam_server.store.accounts import AccountRow, find_account, list_accounts
 from exam_server.store.engine import Store
 
 ACCOUNT_NAME = declare(
@@ -96,24 +96,29 @@ class People:
             InputError: `access.refused`.
             StateError: `access.wait`.
         """
-        keys = (f"name:{name}", f"source:{source}")
-        self._begin_try(keys)
-        with self._store.transaction() as db:
-            row = find_account(db, name)
-            account = (row.account_id, row.name, row.roles, row.password_phc) if row else None
-        is_match = password_matches(password, account[3] if account else self._decoy())
+        account_id, known_name, roles = self._authenticate(name, password, source)
         with self._turn:
-            if account is None or not is_match:
-                raise InputError(SIGN_IN_REFUSED, "账号或密码不对")
-            # Of the source only this try: who has an account clears no guesses at others'.
-            self._throttle.passed(keys[0])
-            self._throttle.take_back(keys[1])
-            return self._begin(account[0], account[1], account[2])
+            return self._begin(account_id, known_name, roles)
+
+    def confirm(self, person: Person, password: str, source: str) -> None:
+        """Refuse who cannot enter their own password again, for an act that asks for it; slow.
+
+        Raises:
+            InputError: `access.refused`.
+            StateError: `access.wait`.
+        """
+        self._authenticate(person.name, password, source)
 
     def knows(self, name: str) -> bool:
         """Whether there is an account of this name."""
         with self._store.transaction() as db:
             return find_account(db, name) is not None
+
+    def count_with(self, roles: frozenset[Role]) -> int:
+        """How many accounts have one of these roles."""
+        with self._store.transaction() as db:
+            held = [frozenset(row.roles.split(",")) for row in list_accounts(db)]
+        return sum(bool(one & roles) for one in held)
 
     def person_of(self, token: str) -> Person | None:
         """Who holds this token; using it keeps the session alive."""
@@ -134,6 +139,22 @@ class People:
         """End a browser session, if there is one."""
         with self._turn:
             self._sessions.pop(_key_of(token), None)
+
+    def _authenticate(self, name: str, password: str, source: str) -> tuple[int, str, str]:
+        """Number, name and roles of the account whose password this is; slow."""
+        keys = (f"name:{name}", f"source:{source}")
+        self._begin_try(keys)
+        with self._store.transaction() as db:
+            row = find_account(db, name)
+            account = (row.account_id, row.name, row.roles, row.password_phc) if row else None
+        is_match = password_matches(password, account[3] if account else self._decoy())
+        with self._turn:
+            if account is None or not is_match:
+                raise InputError(SIGN_IN_REFUSED, "账号或密码不对")
+            # Of the source only this try: who has an account clears no guesses at others'.
+            self._throttle.passed(keys[0])
+            self._throttle.take_back(keys[1])
+        return account[:3]
 
     def _begin_try(self, keys: tuple[str, ...]) -> None:
         """Counted before the slow check: tries at the same time are not free."""

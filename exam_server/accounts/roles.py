@@ -33,6 +33,10 @@ TITLES_ZH = {
 ROOM_ROLES = (Role.CHIEF, Role.IT, Role.PROCTOR, Role.STAFF, Role.AUDITOR)
 GRADING_ROLES = (Role.LEAD, Role.MARKER, Role.STAFF, Role.AUDITOR)
 
+ROOM_ADMINISTRATORS = frozenset({Role.CHIEF, Role.IT})
+GRADING_ADMINISTRATORS = frozenset({Role.LEAD})
+"""Who decides over others; from the third one on, two of them must approve a new one."""
+
 
 def parse_roles(text: str, allowed: Iterable[Role]) -> frozenset[Role]:
     """The roles written with commas between.

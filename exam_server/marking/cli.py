@@ -1,7 +1,5 @@
 """`exam-server grade …`: the commands of the grading site."""
 
-import os
-import pwd
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +8,26 @@ import typer
 from exam_core.errors import InputError
 from exam_core.formats.trust_root import fingerprint, parse_root
 from exam_server import limits as server_limits
+from exam_server.accounts import new_account
 from exam_server.accounts.people import People
-from exam_server.accounts.roles import ACCOUNT_ROLE, GRADING_ROLES, Role, parse_roles, write_roles
+from exam_server.accounts.roles import (
+    ACCOUNT_ROLE,
+    GRADING_ADMINISTRATORS,
+    GRADING_ROLES,
+    Role,
+    parse_roles,
+    write_roles,
+)
 from exam_server.clock import SystemClock
-from exam_server.command_line import AsJson, DataFolder, read_secret, say
+from exam_server.command_line import (
+    ApprovalFile,
+    ApprovedBy,
+    AsJson,
+    DataFolder,
+    operator_name,
+    read_secret,
+    say,
+)
 from exam_server.folder import read_input
 from exam_server.marking import limits
 from exam_server.marking.serve import serve as serve_site
@@ -71,17 +85,25 @@ def add_account(
     roles: Annotated[str, typer.Option(help="lead、marker、staff、auditor，用逗号分隔")],
     password_file: Annotated[Path, typer.Option(help="密码文件，一行")],
     *,
+    approved_by: ApprovedBy = None,
+    approval_file: ApprovalFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a person."""
+    """Add a person; the third lead needs two who approve."""
     chosen = parse_roles(roles, GRADING_ROLES)
     if {Role.MARKER, Role.STAFF} <= chosen:
         raise InputError(ACCOUNT_ROLE, "阅卷员不能兼任考务：考务看得到考生是谁")
     password = read_secret(password_file, "密码文件")
     with open_site(data, SystemClock()) as site:
-        People(site.store, site.clock).add(name, password, chosen)
-        site.audit.record(
-            "account_added", actors=(_operator(),), subject=name, roles=write_roles(chosen)
+        new_account.add_account(
+            People(site.store, site.clock),
+            site.audit,
+            name=name,
+            password=password,
+            roles=chosen,
+            administrators=GRADING_ADMINISTRATORS,
+            approvals=new_account.read_approvals(approved_by or [], approval_file or []),
+            operator=operator_name(),
         )
     say(f"已添加账号 {name}。", as_json=as_json, name=name, roles=write_roles(chosen).split(","))
 
@@ -96,7 +118,7 @@ def import_centre(
     """Take a centre's signed descriptor."""
     content = read_input(centre, bytes_max=limits.centre_bytes_max, name="考点文件")
     with open_site(data, SystemClock()) as site:
-        descriptor = keys.import_centre(site, content, actor=_operator())
+        descriptor = keys.import_centre(site, content, actor=operator_name())
     say(
         f"已登记考点 {descriptor.centre_id} {descriptor.name}。",
         as_json=as_json,
@@ -126,7 +148,7 @@ def import_key(
             content,
             secret,
             room_folders=(*always, *(room_data or ())),
-            actor=_operator(),
+            actor=operator_name(),
         )
     say(
         f"已导入《{key.title}》第 {key.key_version} 版答案，共 {len(key.items)} 题。",
@@ -149,7 +171,7 @@ def import_results(
     secret = read_identity(identity)
     content = read_input(bundle, bytes_max=limits.results_bytes_max, name="考试结果包")
     with open_site(data, SystemClock()) as site:
-        done = results_import.import_results(site, content, secret, actor=_operator())
+        done = results_import.import_results(site, content, secret, actor=operator_name())
     counts = done.manifest.counts
     say(
         f"考点 {done.manifest.centre_id}：应考 {counts.rostered}，交卷 {counts.submitted}，"
@@ -193,7 +215,7 @@ def export(
 ) -> None:
     """Write the archive."""
     with open_site(data, SystemClock(), is_reading=True) as site:
-        digest = Outcome(site).write_archive(out, actor=_operator())
+        digest = Outcome(site).write_archive(out, actor=operator_name())
     say(
         f"成绩档案已写到 {out}。\n成绩摘要 {digest}",
         as_json=as_json,
@@ -211,11 +233,6 @@ def report(
 ) -> None:
     """Write workbook and PDFs."""
     with open_site(data, SystemClock(), is_reading=True) as site:
-        files = Outcome(site).write_reports(out, actor=_operator())
+        files = Outcome(site).write_reports(out, actor=operator_name())
     names = [str(file) for file in files]
     say("已生成：\n" + "\n".join(names), as_json=as_json, files=names)
-
-
-def _operator() -> str:
-    """Who sits at the command line, for the audit log."""
-    return f"{pwd.getpwuid(os.getuid()).pw_name}@命令行"

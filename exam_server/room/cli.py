@@ -8,11 +8,20 @@ import typer
 from exam_core.crypto.signing import key_id
 from exam_core.model.identifiers import CentreId
 from exam_server import limits
+from exam_server.accounts import new_account
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.people import People
-from exam_server.accounts.roles import ROOM_ROLES, parse_roles, write_roles
+from exam_server.accounts.roles import ROOM_ADMINISTRATORS, ROOM_ROLES, parse_roles, write_roles
 from exam_server.clock import SystemClock
-from exam_server.command_line import AsJson, DataFolder, read_secret, say
+from exam_server.command_line import (
+    ApprovalFile,
+    ApprovedBy,
+    AsJson,
+    DataFolder,
+    operator_name,
+    read_secret,
+    say,
+)
 from exam_server.folder import only_user, read_input, refuse_existing, write_atomically
 from exam_server.room.folder import RoomFolder
 from exam_server.room.serve import open_store, serve_room
@@ -122,17 +131,27 @@ def add_account(
     name: Annotated[str, typer.Option(help="账号名")],
     roles: Annotated[str, typer.Option(help=f"角色，逗号分隔：{'、'.join(ROOM_ROLES)}")],
     password_file: Annotated[Path, typer.Option(help="密码，一行文字", readable=False)],
+    approved_by: ApprovedBy = None,
+    approval_file: ApprovalFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an account of this room."""
+    """Make an account of this room; the third administrator needs two who approve."""
     folder = RoomFolder(data)
     folder.require()
     parsed = parse_roles(roles, ROOM_ROLES)
     with only_user(data):
         store = open_store(folder)
         trail = AuditTrail(folder.audit_file, SystemClock())
-        People(store, SystemClock()).add(name, read_secret(password_file, "密码文件"), parsed)
-        trail.record("account_added", subject=name, roles=write_roles(parsed))
+        new_account.add_account(
+            People(store, SystemClock()),
+            trail,
+            name=name,
+            password=read_secret(password_file, "密码文件"),
+            roles=parsed,
+            administrators=ROOM_ADMINISTRATORS,
+            approvals=new_account.read_approvals(approved_by or [], approval_file or []),
+            operator=operator_name(),
+        )
         store.close()
     say(f"已建立账号 {name}。", as_json=as_json, name=name, roles=write_roles(parsed))
 

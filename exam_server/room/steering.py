@@ -107,6 +107,26 @@ class Steering:
             )
             self._core.send_clock(session, issued_by=person.name)
 
+    async def extend_sitting(self, actors: tuple[str, str], *, extra_ms: int, reason: str) -> None:
+        """Give the whole room more time, as two people agreed; every kiosk is told.
+
+        Raises:
+            InputError: `extra_time.range`.
+            StateError: `sitting.state`.
+        """
+        async with self._core.turn:
+            duration_ms = await self._core.in_thread(
+                conduct.extend_sitting,
+                self._core.store,
+                self._core.trail,
+                actors,
+                extra_ms=extra_ms,
+                reason=reason,
+            )
+            self._state.clock = self._state.clock.extended(duration_ms)
+            for session in self._state.sessions.values():
+                self._core.send_clock(session)
+
     async def settle_alarm(self, person: Person, alarm_id: int) -> None:
         """A person has looked at an alarm."""
         async with self._core.turn:

@@ -3,7 +3,7 @@
 Pure: the present moment is an argument. After a restart it goes on from the last value written.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exam_core.model.states import SittingState
 
@@ -44,3 +44,7 @@ class SittingClock:
             elapsed_ms=self.elapsed_at(now_ms),
             as_of_ms=now_ms,
         )
+
+    def extended(self, duration_ms: int) -> "SittingClock":
+        """The same clock, of a sitting that lasts so long from now on."""
+        return replace(self, duration_ms=duration_ms)

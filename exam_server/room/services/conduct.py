@@ -30,6 +30,9 @@ PRESENCE_EARLY = declare("presence.no_session", "考生登录后才能确认到�
 EXTRA_TIME = declare("extra_time.range", "补时请填 1 到 120 分钟，并写明理由。")
 SEGMENTS_MANY = declare("journal.segments", "该机位重启次数过多；请技术人员检查后换机。")
 
+EXTENDABLE = frozenset({SittingState.RUNNING, SittingState.HELD})
+"""When the whole room can be given more time."""
+
 EVENT_OF_REASON = {
     SubmitReason.CANDIDATE: SessionEvent.SUBMIT,
     SubmitReason.TIME_UP: SessionEvent.TIME_UP,
@@ -137,8 +140,7 @@ def grant_extra_time(
         InputError: `extra_time.range`.
         StateError: `session.state`, when it is closed.
     """
-    if not 0 < extra_ms <= limits.extra_time_ms_max or not reason:
-        raise InputError(EXTRA_TIME, "补时长度不对或没有写理由")
+    check_extra_time(extra_ms, reason)
     with store.transaction() as db:
         session = _session(db, session_id)
         if session.state == SessionState.CLOSED:
@@ -153,6 +155,42 @@ def grant_extra_time(
             reason=reason,
         )
         return session.extra_ms
+
+
+def extend_sitting(
+    store: Store, trail: AuditTrail, actors: tuple[str, str], *, extra_ms: int, reason: str
+) -> int:
+    """Give the whole room more time, as two people agreed; returns the duration from now on.
+
+    Raises:
+        InputError: `extra_time.range`.
+        StateError: `sitting.state`, unless it has begun and not ended.
+    """
+    check_extra_time(extra_ms, reason)
+    with store.transaction() as db:
+        row = tables.find_sitting(db)
+        if row is None or SittingState(row.state) not in EXTENDABLE:
+            raise StateError(SITTING_STATE, "开考之后、结束之前才能全场补时")
+        row.duration_ms += extra_ms
+        trail.record(
+            "room_time_extended",
+            actors=actors,
+            subject=row.sitting_id,
+            extra_ms=extra_ms,
+            duration_ms=row.duration_ms,
+            reason=reason,
+        )
+        return row.duration_ms
+
+
+def check_extra_time(extra_ms: int, reason: str) -> None:
+    """Refuse a grant without a reason, of nothing, or of more than anyone means.
+
+    Raises:
+        InputError: `extra_time.range`.
+    """
+    if not 0 < extra_ms <= limits.extra_time_ms_max or not reason:
+        raise InputError(EXTRA_TIME, "补时长度不对或没有写理由")
 
 
 def set_stage(store: Store, session_id: SessionId, stage: str) -> None:

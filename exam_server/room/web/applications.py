@@ -9,15 +9,20 @@ from starlette.responses import Response
 
 from exam_core.errors import ExamError, InputError
 from exam_core.protocol.http import encode_body, problem_of, status_of
+from exam_server.accounts.pairs import PairDesk
 from exam_server.accounts.people import People
 from exam_server.accounts.roles import Role
+from exam_server.room.web import pair_acts
 from exam_server.room.web.context import RoomContext
 from exam_server.room.web.kiosk_api import enrol_routes, kiosk_routes
 from exam_server.room.web.opening import opening_routes
+from exam_server.room.web.pair_acts import PAIRING
 from exam_server.room.web.proctor import WATCHERS, proctor_routes
 from exam_server.room.web.staff import READERS, staff_routes
 from exam_server.web.application import PAGE_MISSING, build_application
 from exam_server.web.pages import MenuEntry
+from exam_server.web.pairs import PATH as PAIRS_PATH
+from exam_server.web.pairs import PairBoard
 
 _HERE = Path(__file__).parent
 
@@ -41,15 +46,24 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
             MenuEntry(path="/proctor", label="监考", roles=frozenset(WATCHERS)),
             MenuEntry(path="/opening", label="启封", roles=frozenset({Role.IT, Role.CHIEF})),
             MenuEntry(path="/staff", label="考务", roles=frozenset(READERS)),
+            MenuEntry(path=PAIRS_PATH, label="两人确认", roles=frozenset(PAIRING)),
             MenuEntry(path="/staff/audit", label="审计日志", roles=frozenset(READERS)),
         ),
-        routes=[*enrol_routes(), *proctor_routes(), *opening_routes(), *staff_routes()],
+        routes=[
+            *enrol_routes(),
+            *proctor_routes(),
+            *opening_routes(),
+            *staff_routes(),
+            *pair_acts.routes(),
+        ],
         folder=_HERE,
         on_sign_in=lambda name, is_let_in: room.trail.record(
             "signed_in" if is_let_in else "sign_in_refused", actors=(name,)
         ),
     )
     application.state.room = room
+    desk = PairDesk(people, room.clock)
+    application.state.pairs = PairBoard(desk, room.trail, pair_acts.acts())
     return application
 
 
