@@ -91,6 +91,7 @@ def _prepare(settings: DemoSettings, folders: Folders, steps: Steps) -> Prepared
         sealed = headquarters.seal(folders, centre, recipient)
         steps.say(f"启封密钥（主考点 U 盘）：{folders.usb / 'opening-key.age'}")
         steps.say(f"启封码（另路送达）：[bold]{sealed.opening_code}[/]")
+        steps.say(f"启封码单和三个启封信封，各一页：{folders.codes}")
     with steps.step("考点和阅卷点各自建立账号"):
         room_passwords, site_passwords = together(
             lambda: room.add_accounts(folders), lambda: marking.add_accounts(folders)

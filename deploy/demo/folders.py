@@ -21,6 +21,11 @@ class Folders:
         return self.out / "work" / "headquarters"
 
     @property
+    def codes(self) -> Path:
+        """Headquarters' release desk: the opening-code slip and the officials' envelopes."""
+        return self.out / "work" / "codes"
+
+    @property
     def room(self) -> Path:
         """The exam centre's server."""
         return self.out / "work" / "room"

@@ -84,7 +84,7 @@ def seal(folders: Folders, centre: Path, grading_recipient: Path) -> Sealed:
         run(
             *("paper-builder", "seal", folders.hq / "draw", *_signers(folders)),
             *("--centre", centre, "--grading-recipient", grading_recipient),
-            *("--sitting", SITTING, "--out", out, "--json"),
+            *("--sitting", SITTING, "--out", out, "--codes-out", folders.codes, "--json"),
         )
     )
     ((centre_id, bundle),) = said["bundles"].items()

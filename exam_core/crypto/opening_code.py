@@ -45,10 +45,11 @@ def group_is_valid(group: str) -> bool:
     return len(group) == GROUP_DIGITS and is_digits and _damm(group) == 0
 
 
-def parse_code(text: str) -> str:
+def parse_code(text: str, name: str = "启封码") -> str:
     """The code in its one written form, however it was spaced or dashed.
 
-    Full-width digits count as digits; those of other scripts do not.
+    Full-width digits count as digits; those of other scripts do not. `name` says in the refusal
+    which code it is about.
 
     Raises:
         InputError: `opening.code_shape`, or `opening.code_group` naming the wrong groups.
@@ -57,12 +58,12 @@ def parse_code(text: str) -> str:
     digits = "".join(char for char in plain if char in _DIGITS)
     others = set(plain) - set(_DIGITS)
     if len(digits) != GROUPS * GROUP_DIGITS or not others <= set(" -–—－\t\r\n\u3000"):
-        raise InputError(CODE_SHAPE, f"启封码应有 {GROUPS * GROUP_DIGITS} 位数字")
+        raise InputError(CODE_SHAPE, f"{name}应有 {GROUPS * GROUP_DIGITS} 位数字")
     groups = [digits[at : at + GROUP_DIGITS] for at in range(0, len(digits), GROUP_DIGITS)]
     wrong = [number for number, group in enumerate(groups, 1) if not group_is_valid(group)]
     if wrong:
         names = "、".join(str(number) for number in wrong)
-        raise InputError(CODE_GROUP, f"启封码第 {names} 组有误", groups=wrong)
+        raise InputError(CODE_GROUP, f"{name}第 {names} 组有误", groups=wrong)
     return " ".join(groups)
 
 

@@ -180,7 +180,7 @@ def import_package(
     say(
         f"试卷包有效：{manifest.title}，共 {len(manifest.members)} 卷，"
         f"{manifest.duration_ms / 60_000:g} 分钟。\n"
-        "启封包已收存；它能否打开，只有用考点启封密钥才能检验。",
+        "启封包与试卷包、场次、本考点相符，已收存；能否打开，只有用考点启封密钥才能检验。",
         as_json=as_json,
         sitting_id=manifest.sitting_id,
         sequence=manifest.sequence,

@@ -78,7 +78,7 @@ class RoomFolder:
 
     def opening_file(self, package_sha256: str) -> Path:
         """The opening bundle that came with a package."""
-        return self.path / "packages" / f"{package_sha256}.age"
+        return self.path / "packages" / f"{package_sha256}.examopen"
 
     def assignment_file(self, assignment_sha256: str) -> Path:
         """A signed table of who writes which form, by its digest."""

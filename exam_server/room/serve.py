@@ -14,7 +14,7 @@ from exam_server.room.loading import load_room
 from exam_server.room.orders import OrderBook
 from exam_server.room.services import conduct
 from exam_server.room.services.enrolment import JoinCodes
-from exam_server.room.services.opening import OpeningDesk
+from exam_server.room.services.opening_desk import OpeningDesk
 from exam_server.room.web.applications import build_console_application, build_kiosk_application
 from exam_server.room.web.context import RoomContext
 from exam_server.serving import Listener, bind, serve_until_stopped

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from exam_core import limits as core_limits
 from exam_core.crypto.sealing import Recipient
-from exam_core.errors import InputError
+from exam_core.errors import InputError, declare
 from exam_core.formats.centre_descriptor import verify_centre
 from exam_core.formats.trust_root import TrustRoot, fingerprint
 from exam_core.model.identifiers import CentreId, FormNumber, SittingId
@@ -38,6 +38,7 @@ from paper_builder.publish.seal import (
     bundle_file,
     seal_paper,
     sign_centre_file,
+    write_codes,
     write_sealed,
 )
 
@@ -47,6 +48,10 @@ KeyOption: TypeAlias = Annotated[
 RootOption: TypeAlias = Annotated[
     Path, typer.Option("--root", help="信任根 root.json。", readable=False)
 ]
+
+PUBLISH_CODES = declare(
+    "publish.codes", "启封码不能与启封包放在一起：请为 --codes-out 另选一个目录。"
+)
 
 _RANGE = re.compile(r"(?P<path>.+)=(?P<first>\d{1,5})-(?P<last>\d{1,5})")
 
@@ -112,6 +117,12 @@ def seal(
     ],
     sitting: Annotated[str, typer.Option(help="场次编号。")],
     out: Annotated[Path, typer.Option(help="写入的新目录。", readable=False)],
+    codes_out: Annotated[
+        Path,
+        typer.Option(
+            help="启封码单和启封信封（PDF）写入的新目录；不要与封装目录同路传递。", readable=False
+        ),
+    ],
     sequence: Annotated[int, typer.Option(help="本场次第几次制包，从 1 起递增。")] = 1,
     code: Annotated[
         list[str] | None,
@@ -119,8 +130,11 @@ def seal(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Seal a drawn paper into a new folder and show the opening codes, which are not written."""
+    """Seal a drawn paper into a new folder, and print the codes into another."""
     refuse_existing(out)
+    refuse_existing(codes_out)
+    if codes_out.resolve().is_relative_to(out.resolve()):
+        raise InputError(PUBLISH_CODES, f"{codes_out} 在封装目录之内")
     trusted = read_root(root)
     signing_keys = [read_signing_key(path) for path in key]
     orders = _orders(centre, code or [], trusted)
@@ -137,6 +151,9 @@ def seal(
             grading_recipients=recipients,
             on_progress=advance,
         )
+    sheets = write_codes(
+        sealed, paper, orders, codes_out, sitting_id=SittingId(sitting), sequence=sequence
+    )
     write_sealed(sealed, out)
     if as_json:
         show_json(
@@ -145,14 +162,19 @@ def seal(
                 "paper_id": paper.paper_id,
                 "manifest_sha256": sealed.manifest_sha256,
                 "bundles": {name: bundle_file(name) for name in sealed.bundles},
-                "codes": dict(sealed.codes),
+                "sheets": [str(codes_out / name) for name in sheets],
+                "codes": {name: held.opening_code for name, held in sealed.codes.items()},
+                "envelopes": {name: held.envelope_codes for name, held in sealed.codes.items()},
             }
         )
         return
-    table = Table("考点", "启封包", "启封码", title="启封码：请当面或电话分送，不要与启封包同路")
-    for name, opening_code in sealed.codes.items():
-        table.add_row(escape(name), escape(bundle_file(name)), opening_code)
+    table = Table("考点", "启封包", "启封码单（总部值班）", "启封信封（三位负责人）")
+    for name in sealed.codes:
+        envelopes = [sheet for sheet in sheets if sheet.startswith(f"envelope-{name}-")]
+        slip = f"slip-{name}.pdf"
+        table.add_row(*map(escape, (name, bundle_file(name), slip, "\n".join(envelopes))))
     show_table(table)
+    show_line(f"启封码单和信封各为一页：{codes_out}；请逐份打印、逐份封装，打印后删除该目录。")
     show_line(f"已封装 {len(paper.forms)} 卷：{out}")
 
 

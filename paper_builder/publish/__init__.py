@@ -17,6 +17,7 @@ from paper_builder.publish.seal import (
     SealedPaper,
     seal_paper,
     sign_centre_file,
+    write_codes,
     write_sealed,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "read_signing_key",
     "seal_paper",
     "sign_centre_file",
+    "write_codes",
     "write_headquarters_keys",
     "write_sealed",
 ]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exam_core.crypto.opening_code import generate_code, parse_code
 from exam_core.crypto.sealing import Recipient, SealingIdentity, generate_identity, recipient_of
 from exam_core.crypto.signing import PrivateSigningKey, public_key_of
 from exam_core.errors import InputError, declare
@@ -20,6 +19,7 @@ from exam_core.formats.centre_descriptor import (
     verify_centre,
 )
 from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle, seal_bundle
+from exam_core.formats.opening_locks import OpeningCodes, draw_codes
 from exam_core.formats.paper_package import build_package, open_form, seal_form, verify_package
 from exam_core.formats.trust_root import TrustRoot
 from exam_core.keys.model import AnswerKey
@@ -28,6 +28,7 @@ from exam_core.model.identifiers import CentreId, FormNumber, SittingId
 from paper_builder.assembly.blueprint import scoring_note
 from paper_builder.assembly.draft import PaperDraft
 from paper_builder.files import write_folder
+from paper_builder.publish.print_codes import Delivery, code_sheets
 
 PUBLISH_CENTRE = declare("publish.centre", "请核对各考点文件和卷号范围。")
 PUBLISH_SIGNERS = declare("publish.signers", "须两人签名：请每人各给一次自己的签名密钥文件。")
@@ -46,7 +47,8 @@ _CENTRE_ID = re.compile(r"[\w-]{1,64}")
 class CentreOrder:
     """What one centre gets: which forms it can open, and with which code.
 
-    Without `form_numbers` it can open all of them; without `code` one is drawn.
+    Without `form_numbers` it can open all of them; without `code` one is drawn. The codes of its
+    three envelopes are always drawn.
     """
 
     centre: CentreDescriptor
@@ -56,12 +58,12 @@ class CentreOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedPaper:
-    """Everything sealing makes. The codes go another way than the bundles, and later."""
+    """Everything sealing makes. The codes go other ways than the bundles, and later."""
 
     package: bytes
     manifest_sha256: str
     bundles: dict[CentreId, bytes]
-    codes: dict[CentreId, str]
+    codes: dict[CentreId, OpeningCodes]
     key_package: bytes
 
 
@@ -78,7 +80,7 @@ def seal_paper(
 ) -> SealedPaper:
     """Seal a paper for a sitting: each form to an identity of its own, drawn here.
 
-    Takes about a second a centre, by design of the code's key derivation.
+    Takes some seconds a centre, by design of the codes' key derivation.
 
     Args:
         draft: What was drawn.
@@ -149,7 +151,7 @@ def seal_paper(
             ),
             journal_secret=secrets_by_centre[centre_id],
         )
-        codes[centre_id] = parse_code(order.code) if order.code else generate_code()
+        codes[centre_id] = draw_codes(order.code or "")
         bundles[centre_id] = seal_bundle(
             bundle, list(keys), codes[centre_id], order.centre.opening_recipient
         )
@@ -179,6 +181,39 @@ def write_sealed(sealed: SealedPaper, folder: Path) -> None:
     files |= {bundle_file(centre_id): bundle for centre_id, bundle in sealed.bundles.items()}
     # Ciphertext alone: whoever carries the files must be able to copy them.
     write_folder(folder, files, public_names=files.keys())
+
+
+def write_codes(
+    sealed: SealedPaper,
+    draft: PaperDraft,
+    centres: Sequence[CentreOrder],
+    folder: Path,
+    *,
+    sitting_id: SittingId,
+    sequence: int,
+) -> list[str]:
+    """Print the codes, each on a sheet of its own, into a new folder for the owner alone.
+
+    Returns:
+        The names of the files.
+
+    Raises:
+        InputError: `builder.output_exists`, `report.font`, `report.missing_glyph`.
+        StorageError: `builder.write`; nothing is left behind.
+    """
+    files: dict[str, bytes] = {}
+    for order in centres:
+        delivery = Delivery(
+            title=draft.title,
+            sitting_id=sitting_id,
+            sequence=sequence,
+            centre_id=order.centre.centre_id,
+            centre_name=order.centre.name,
+            manifest_sha256=sealed.manifest_sha256,
+        )
+        files |= code_sheets(delivery, sealed.codes[order.centre.centre_id])
+    write_folder(folder, files)
+    return sorted(files)
 
 
 def sign_centre_file(data: bytes, keys: Sequence[PrivateSigningKey], root: TrustRoot) -> bytes:

@@ -17,10 +17,11 @@ import pytest
 
 from exam_core.crypto.sealing import unseal
 from exam_core.formats.canonical import encode_canonical
-from exam_core.formats.opening_bundle import open_bundle, open_opening_key, unwrap_bundle
+from exam_core.formats.opening_bundle import open_bundle, read_opening_file, unwrap_bundle
+from exam_core.formats.opening_key import open_opening_key
+from exam_core.formats.opening_locks import prove_by_code
 from exam_core.formats.paper_package import verify_package
 from exam_core.formats.trust_root import parse_root
-from exam_core.model.identifiers import CentreId
 from paper_builder.assembly.draft import PaperDraft, parse_draft
 
 pytestmark = pytest.mark.e2e
@@ -130,17 +131,12 @@ def delivered_forms(out: Path, opening_code: str) -> bytes:
     work = out / "work"
     root = parse_root((work / "room" / "root.json").read_bytes())
     (package_file,) = (work / "room" / "packages").glob("*.exampkg")
-    (bundle_file,) = (work / "room" / "packages").glob("*.age")
+    (bundle_file,) = (work / "room" / "packages").glob("*.examopen")
     package = verify_package(package_file.read_bytes(), root)
     passphrase = (work / "usb" / "passphrase.txt").read_text().strip()
     key = open_opening_key((work / "usb" / "opening-key.age").read_bytes(), passphrase)
-    bundle = open_bundle(
-        unwrap_bundle(bundle_file.read_bytes(), key),
-        opening_code,
-        root,
-        manifest_sha256=package.manifest_sha256,
-        centre_id=CentreId("C01"),
-    )
+    locked = unwrap_bundle(read_opening_file(bundle_file.read_bytes(), root), key)
+    bundle = open_bundle(locked, prove_by_code(opening_code), root)
     return b"".join(
         unseal(package.sealed_form(one.form_number), one.identity) for one in bundle.identities
     )

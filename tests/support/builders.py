@@ -23,6 +23,7 @@ from exam_core.formats.journal_entries import (
 )
 from exam_core.formats.officials import Official
 from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle
+from exam_core.formats.opening_locks import OpeningCodes
 from exam_core.formats.paper_package import Manifest, Member, build_package, seal_form
 from exam_core.formats.results_bundle import (
     Counts,
@@ -69,6 +70,11 @@ SEGMENT_ID = SegmentId("0f" * 16)
 SESSION_ID = SessionId("5e" * 16)
 JOURNAL_KEY = bytes(range(32))
 OPENING_CODE = "12340 56786 90129 34567 78905 13577"
+ENVELOPE_CODES = (
+    "11115 22223 33333 44446 55551 66661",
+    "10019 20023 30031 40041 50054 60061",
+    "98769 87652 76544 65432 54325 43212",
+)
 
 # Three identities of age, drawn once: drawing is random, and tests want the same keys every time.
 GRADING_IDENTITY = SealingIdentity(
@@ -230,6 +236,11 @@ def package(*forms: Form, **fields: Any) -> bytes:
         sealed_forms=sealed,
         keys=[SETTER, APPROVER],
     )
+
+
+def codes(**fields: Any) -> OpeningCodes:
+    """What opens the bundles of the tests: the fixed code and the fixed envelopes."""
+    return _make(OpeningCodes, fields, opening_code=OPENING_CODE, envelope_codes=ENVELOPE_CODES)
 
 
 def bundle(**fields: Any) -> OpeningBundle:

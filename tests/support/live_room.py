@@ -111,7 +111,7 @@ class LiveRoom:
             room.trail,
             room.desk,
             ZHANG,
-            code=self.world.delivery.code,
+            codes=self.world.delivery.code,
         )
 
 

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+import pytest
 from openpyxl import Workbook
 
-from exam_core.crypto.opening_code import generate_code
+from exam_core import limits as core_limits
 from exam_core.crypto.sealing import SealingIdentity, generate_identity, recipient_of
 from exam_core.formats.centre_descriptor import CentreDescriptor
-from exam_core.formats.opening_bundle import FormIdentity, seal_bundle
+from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle, seal_bundle
+from exam_core.formats.opening_locks import OpeningCodes, draw_codes
 from exam_core.formats.paper_package import build_package, seal_form, verify_package
 from exam_core.formats.trust_root import encode_root
 from exam_core.model.identifiers import FormNumber
@@ -57,9 +59,19 @@ class Delivery:
     """What headquarters delivers for one sitting."""
 
     package: bytes
+    bundle: OpeningBundle
     opening: bytes
-    code: str
-    journal_secret: bytes
+    codes: OpeningCodes
+
+    @property
+    def code(self) -> str:
+        """The opening code."""
+        return self.codes.opening_code
+
+    @property
+    def journal_secret(self) -> bytes:
+        """What the journal keys are derived from."""
+        return bytes.fromhex(self.bundle.journal_secret)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,16 +112,18 @@ def deliver(
             for number, identity in enumerate(identities, 1)
         ),
     )
-    code = generate_code()
-    sealed = seal_bundle(
-        bundle, [builders.SETTER, builders.APPROVER], code, centre.opening_recipient
-    )
+    codes = draw_codes()
     return Delivery(
-        package=package,
-        opening=sealed,
-        code=code,
-        journal_secret=bytes.fromhex(bundle.journal_secret),
+        package=package, bundle=bundle, opening=seal_opening(bundle, codes, centre), codes=codes
     )
+
+
+def seal_opening(bundle: OpeningBundle, codes: OpeningCodes, centre: CentreDescriptor) -> bytes:
+    """A bundle file whose locks cost little: the slow derivation has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core_limits, "scrypt_log_n", 10)
+        signers = [builders.SETTER, builders.APPROVER]
+        return seal_bundle(bundle, signers, codes, centre.opening_recipient)
 
 
 def roster_file(candidates: tuple[Candidate, ...]) -> bytes:

@@ -23,7 +23,14 @@ from exam_core.formats.dsse import verify_envelope
 from exam_core.formats.journal import open_chain, recover_segment
 from exam_core.formats.journal_entries import decode_entry
 from exam_core.formats.officials import open_official_key
-from exam_core.formats.opening_bundle import open_bundle, open_opening_key, unwrap_bundle
+from exam_core.formats.opening_bundle import (
+    check_fits,
+    open_bundle,
+    read_opening_file,
+    unwrap_bundle,
+)
+from exam_core.formats.opening_key import open_opening_key
+from exam_core.formats.opening_locks import prove_by_code, prove_by_envelopes
 from exam_core.formats.paper_package import open_form, verify_package
 from exam_core.formats.results_bundle import open_results
 from exam_core.formats.trust_root import TrustRoot, fingerprint, parse_root
@@ -56,6 +63,7 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     opening_identity: SealingIdentity
     grading_identity: SealingIdentity
     opening_code: str
+    envelope_codes: tuple[str, str, str]
     opening_passphrase: str
     journal_key: str
     segment_id: SegmentId
@@ -127,15 +135,22 @@ def _form(data: bytes, keys: Keys, given: _Given) -> Any:
 
 
 def _bundle(data: bytes, keys: Keys, given: _Given) -> Any:
-    package = (FOLDER / "paper-package/v1/good-two-forms.bin").read_bytes()
-    inner = unwrap_bundle(data, keys.opening_identity)
-    return open_bundle(
-        inner,
-        given.get("code", keys.opening_code),
-        keys.root,
-        manifest_sha256=verify_package(package, keys.root).manifest_sha256,
-        centre_id=CentreId(given.get("centre_id", "C01")),
+    file = read_opening_file(data, keys.root)
+    centre = parse_centre((INGREDIENTS / "centre.json").read_bytes())
+    check_fits(
+        file.header,
+        msgspec.structs.replace(centre, centre_id=given.get("centre_id", "C01")),
+        paper_id=PaperId("P2026A"),
+        sitting_id=SittingId(given.get("sitting_id", "S2026-1")),
+        manifest_sha256=given.get("manifest_sha256", "ab" * 32),
     )
+    locked = unwrap_bundle(file, keys.opening_identity)
+    numbers = [int(number) for number in given.get("envelopes", "").split()]
+    if numbers:
+        proof = prove_by_envelopes({n: keys.envelope_codes[n - 1] for n in numbers})
+    else:
+        proof = prove_by_code(given.get("code", keys.opening_code))
+    return open_bundle(locked, proof, keys.root)
 
 
 def _opening_key(data: bytes, keys: Keys, given: _Given) -> Any:

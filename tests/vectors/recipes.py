@@ -11,12 +11,14 @@ from typing import Any
 
 import msgspec
 
-from exam_core.crypto.sealing import recipient_of, seal, seal_with_passphrase
+from exam_core.crypto.sealing import SealingIdentity, generate_identity, recipient_of, seal
 from exam_core.crypto.signing import public_key_of
-from exam_core.formats import opening_bundle
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.dsse import sign_envelope
 from exam_core.formats.officials import seal_official_key
+from exam_core.formats.opening_bundle import CONTENT_TYPE
+from exam_core.formats.opening_key import seal_opening_key
+from exam_core.formats.opening_locks import make_locks
 from exam_core.formats.paper_package import Manifest, Member
 from exam_core.keys import package as key_package
 from exam_core.model.identifiers import FormNumber
@@ -33,6 +35,7 @@ KEYS = Keys(
     opening_identity=builders.OPENING_IDENTITY,
     grading_identity=builders.GRADING_IDENTITY,
     opening_code=builders.OPENING_CODE,
+    envelope_codes=builders.ENVELOPE_CODES,
     opening_passphrase="考点启封口令",
     journal_key=builders.JOURNAL_KEY.hex(),
     segment_id=builders.SEGMENT_ID,
@@ -85,20 +88,24 @@ def _form_with_key() -> bytes:
     return encode_canonical(plain)
 
 
-def _bundle() -> bytes:
-    payload = encode_canonical(manifest_of("form-1.age", "form-2.age"))
-    return encode_canonical(builders.bundle(manifest_sha256=hashlib.sha256(payload).hexdigest()))
-
-
-def _inner(*signers: str) -> bytes:
+def _opening_content(*signers: str) -> bytes:
     keys = [getattr(KEYS, signer) for signer in signers]
-    kind = opening_bundle._PAYLOAD_TYPE
-    envelope = sign_envelope(ingredient("opening-bundle.json"), kind, keys)
-    return seal_with_passphrase(envelope, KEYS.opening_code)
+    envelope = sign_envelope(ingredient("opening-content.json"), CONTENT_TYPE, keys)
+    return seal(envelope, [recipient_of(_bundle_identity())])
 
 
-def _outer(name: str) -> bytes:
-    return seal(ingredient(name), [recipient_of(KEYS.opening_identity)])
+def _bundle_identity() -> SealingIdentity:
+    return SealingIdentity(ingredient("opening-identity.txt").decode())
+
+
+def _opening_locks() -> bytes:
+    return encode_canonical(make_locks(_bundle_identity(), builders.codes()))
+
+
+def _opening_body(content: str) -> bytes:
+    locks = msgspec.json.decode(ingredient("opening-locks.json"))
+    inner = encode_canonical({"content": ingredient(content), "locks": locks})
+    return seal(inner, [recipient_of(KEYS.opening_identity)])
 
 
 def _sealed_key(name: str, *signers: str) -> bytes:
@@ -128,17 +135,17 @@ _RECIPES: dict[str, Callable[[], bytes]] = {
     "form-1.age": lambda: _sealed_form("form-1.json"),
     "form-2.age": lambda: _sealed_form("form-2.json"),
     "form-with-key.age": lambda: _sealed_form("form-with-key.json"),
-    "opening-bundle.json": _bundle,
-    "opening-inner.age": lambda: _inner("setter", "approver"),
-    "opening-inner-one-signer.age": lambda: _inner("setter"),
-    "opening-outer.age": lambda: _outer("opening-inner.age"),
-    "opening-outer-one-signer.age": lambda: _outer("opening-inner-one-signer.age"),
-    "opening-key.age": lambda: opening_bundle.seal_opening_key(
-        KEYS.opening_identity, KEYS.opening_passphrase
-    ),
     "official-key.age": lambda: seal_official_key(
         builders.OFFICIAL_KEYS[0], KEYS.opening_passphrase
     ),
+    "opening-content.json": lambda: _json(builders.bundle()),
+    "opening-identity.txt": lambda: generate_identity().encode(),
+    "opening-content.age": lambda: _opening_content("setter", "approver"),
+    "opening-content-one-signer.age": lambda: _opening_content("setter"),
+    "opening-locks.json": _opening_locks,
+    "opening-body.age": lambda: _opening_body("opening-content.age"),
+    "opening-body-one-signer.age": lambda: _opening_body("opening-content-one-signer.age"),
+    "opening-key.age": lambda: seal_opening_key(KEYS.opening_identity, KEYS.opening_passphrase),
     "answer-key.json": lambda: _json(builders.answer_key()),
     "answer-key-without-map.json": _key_without_map,
     "answer-key.age": lambda: _sealed_key("answer-key.json", "setter", "approver"),

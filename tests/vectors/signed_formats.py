@@ -1,13 +1,16 @@
 """Vectors of what headquarters makes: encoding, root, envelopes, package, bundle, answer key."""
 
 import base64
+import hashlib
 import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from exam_core.crypto.sealing import recipient_of
 from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.formats import opening_bundle as opening_format
 from exam_core.formats.audit_log import next_entry
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor, sign_centre
@@ -244,24 +247,70 @@ def _slip(recipient: str) -> str:
 def opening_bundle() -> Iterator[Made]:
     """Bundles, and the centre's opening key."""
     folder = Folder("opening-bundle", "opening bundle")
-    good = ingredient("opening-outer.age")
+    body = ingredient("opening-body.age")
+    header = _opening_header(body)
+    good = _opening_file(header, body)
     zeros = "00000 00000 00000 00000 00000 00000"
     yield folder.good("bundle", good, "centre key and code open it")
+    for pair in ("1 2", "1 3", "2 3"):
+        name = f"envelopes-{pair.replace(' ', '-')}"
+        yield folder.good(name, good, "centre key and two envelopes open it", envelopes=pair)
+    one_signer = ingredient("opening-body-one-signer.age")
+    two_forms = {**header, "form_numbers": [1, 2]}
     for name, data, error, claim, given in (
         ("wrong-code", good, "opening.code", "a well-formed wrong code", {"code": zeros}),
         ("group", good, "opening.code_group", "a slip in group 1", {"code": "1" + zeros[1:]}),
         ("shape", good, "opening.code_shape", "a group is missing", {"code": zeros[6:]}),
         ("centre", good, "opening.mismatch", "another centre's bundle", {"centre_id": "C02"}),
-        ("cut", good[:-1], "opening.key", "cut short", {}),
-        ("altered", flip(good, -100), "opening.key", "one bit changed", {}),
-        ("inner-only", ingredient("opening-inner.age"), "opening.key", "no outer layer", {}),
+        ("sitting", good, "opening.mismatch", "another sitting's bundle", {"sitting_id": "S2"}),
         (
-            "one-signer",
-            ingredient("opening-outer-one-signer.age"),
-            "signature.threshold",
-            "signed by one person",
+            "package",
+            good,
+            "opening.mismatch",
+            "the bundle of another package",
+            {"manifest_sha256": "cd" * 32},
+        ),
+        ("empty", b"", "opening.malformed", "an empty file", {}),
+        ("magic", b"EXOP2\n" + good[6:], "opening.malformed", "another version", {}),
+        ("cut", good[:-1], "opening.altered", "cut short", {}),
+        ("altered", flip(good, -100), "opening.altered", "one bit changed", {}),
+        ("body-only", body, "opening.malformed", "no header", {}),
+        (
+            "foreign",
+            _opening_file(_opening_header(ingredient("form-1.age")), ingredient("form-1.age")),
+            "opening.key",
+            "the body is sealed to another key",
             {},
         ),
+        (
+            "header-one-signer",
+            _opening_file(header, body, BOTH[:1]),
+            "signature.threshold",
+            "the header is signed by one person",
+            {},
+        ),
+        (
+            "one-signer",
+            _opening_file(_opening_header(one_signer), one_signer),
+            "signature.threshold",
+            "the content is signed by one person",
+            {},
+        ),
+        (
+            "header-forms",
+            _opening_file(two_forms, body),
+            "opening.mismatch",
+            "header and content name other forms",
+            {},
+        ),
+        (
+            "header-order",
+            _opening_file({**header, "form_numbers": [2, 1]}, body),
+            "opening.malformed",
+            "form numbers out of order",
+            {},
+        ),
+        ("same-envelope", good, "opening.same_envelope", "one envelope", {"envelopes": "2 2"}),
     ):
         yield folder.bad(name, data, error, claim, **given)
     key = ingredient("opening-key.age")
@@ -273,6 +322,26 @@ def opening_bundle() -> Iterator[Made]:
         "a wrong passphrase",
         passphrase="不对",
     )
+
+
+def _opening_header(body: bytes) -> dict[str, Any]:
+    recipient = recipient_of(KEYS.opening_identity)
+    return {
+        "body_sha256": hashlib.sha256(body).hexdigest(),
+        "centre_id": "C01",
+        "form_numbers": [1],
+        "manifest_sha256": "ab" * 32,
+        "paper_id": "P2026A",
+        "recipient_sha256": opening_format.recipient_fingerprint(recipient),
+        "sitting_id": "S2026-1",
+    }
+
+
+def _opening_file(
+    header: dict[str, Any], body: bytes, signers: Sequence[PrivateSigningKey] = tuple(BOTH)
+) -> bytes:
+    envelope = sign_envelope(encode_canonical(header), opening_format.HEADER_TYPE, signers)
+    return join_signed_file(opening_format.MAGIC, envelope, body)
 
 
 def answer_key_package() -> Iterator[Made]:

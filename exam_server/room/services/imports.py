@@ -11,7 +11,7 @@ from pathlib import Path
 from exam_core import limits as core_limits
 from exam_core.errors import InputError, StateError, declare
 from exam_core.formats.assignment import roster_digest
-from exam_core.formats.opening_bundle import OPENING_MALFORMED
+from exam_core.formats.opening_bundle import check_fits, read_opening_file
 from exam_core.formats.paper_package import Manifest, verify_package
 from exam_core.model.form_draw import SEED_BYTES
 from exam_core.model.states import SITTING_STATE, SittingState
@@ -33,8 +33,6 @@ ROSTER_EXISTS = declare(
 )
 ROSTER_SEED = declare("roster.seed", "种子应为 64 位十六进制数字；不填则由系统抽取。")
 
-_AGE_MAGIC = b"age-encryption.org/v1\n"
-
 
 def import_package(
     store: Store, room: RoomFolder, trail: AuditTrail, *, package: bytes, opening: bytes
@@ -42,19 +40,20 @@ def import_package(
     """Verify and keep a package with its opening bundle.
 
     Importing the same files again changes nothing. Until the paper is opened a higher sequence
-    replaces the package, and the same package may come with another opening bundle. Of the bundle
-    only its kind is looked at: all else needs the centre's key.
+    replaces the package, and the same package may come with another opening bundle. That package,
+    bundle, centre and sitting belong together is known here, from the bundle's signed header;
+    that the bundle opens needs the centre's key.
 
     Raises:
         InputError: `package.*`, `signature.*`, `opening.malformed`.
-        IntegrityError: `package.altered`, `signature.*`.
+        IntegrityError: `package.altered`, `opening.altered`, `opening.mismatch`,
+            `signature.*`.
         StateError: `package.sequence`, `package.sitting`, `package.forms`, `sitting.state`.
         StorageError: `storage.full`, `storage.failed`; the former package stays.
     """
     verified = verify_package(package, room.root())
-    if not opening.startswith(_AGE_MAGIC):
-        raise InputError(OPENING_MALFORMED, "启封包不是 age 文件")
     manifest = verified.manifest
+    header = read_opening_file(opening, room.root()).header
     digest = hashlib.sha256(package).hexdigest()
     files = {room.package_file(digest): package, room.opening_file(digest): opening}
     held = {file: file.read_bytes() if file.exists() else None for file in files}
@@ -63,10 +62,17 @@ def import_package(
             row = tables.find_sitting(db)
             if row:
                 _refuse_replacement(row, manifest, digest, len(tables.list_candidates(db)))
-                if row.package_sha256 == digest:
-                    if held == files:
-                        return manifest
-                    _refuse_other_bundle(row, held[room.opening_file(digest)], opening)
+            check_fits(
+                header,
+                room.centre(),
+                paper_id=manifest.paper_id,
+                sitting_id=manifest.sitting_id,
+                manifest_sha256=verified.manifest_sha256,
+            )
+            if row and row.package_sha256 == digest:
+                if held == files:
+                    return manifest
+                _refuse_other_bundle(row, held[room.opening_file(digest)], opening)
             for file, data in files.items():
                 write_atomically(file, data)
             former = row.package_sha256 if row else digest

@@ -1,26 +1,29 @@
-"""Opens the paper with two people: one brings the centre's key, another types the code.
+"""Opens the paper with two people: one brings the centre's key, another types the codes.
 
-Two accounts in two browser sessions; what they bring together stays in memory. After a restart
-both come again. At rest nothing on this machine opens the paper.
+The codes are the opening code, or those in the envelopes of two officials. What the two bring
+together stays in memory. After a restart both come again. At rest nothing on this machine opens
+the paper.
 """
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from exam_core.crypto.sealing import SealingIdentity
-from exam_core.errors import ExamError, IntegrityError, StateError, declare
+from exam_core.errors import ExamError, InputError, IntegrityError, StateError, declare
 from exam_core.formats.opening_bundle import (
     OPENING_MISMATCH,
     OpeningBundle,
+    check_fits,
     open_bundle,
-    open_opening_key,
+    read_opening_file,
     unwrap_bundle,
 )
+from exam_core.formats.opening_key import open_opening_key
+from exam_core.formats.opening_locks import Proof, prove_by_code, prove_by_envelopes
 from exam_core.formats.paper_package import PaperPackage, open_form
-from exam_core.model.identifiers import FormNumber, ItemId, PartId
+from exam_core.model.identifiers import FormNumber, ItemId, PartId, SittingId
 from exam_core.model.items import Choice, Form, Part
 from exam_core.model.states import (
     SITTING_STATE,
@@ -31,16 +34,16 @@ from exam_core.model.states import (
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.people import Person
-from exam_server.clock import Clock
 from exam_server.folder import read_input
 from exam_server.room.folder import RoomFolder
+from exam_server.room.services.opening_desk import OPENING_NO_KEY, OpeningDesk
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
 
-OPENING_NO_KEY = declare("opening.no_key", "请先由技术人员带来考点启封密钥，10 分钟内输入启封码。")
 OPENING_NEVER = declare("opening.never", "请先由两人启封试卷：一人带来启封密钥，另一人输入启封码。")
-OPENING_DONE = declare("opening.done", "不需要再输启封码，请按考试进度继续。")
-OPENING_SAME_PERSON = declare("opening.same_person", "启封须两人：请另一位同事用自己的账号操作。")
+OPENING_OFFICIALS = declare(
+    "opening.officials", "请填写两个信封各自负责人的姓名；两个信封须由两位负责人各自启封。"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,65 +65,12 @@ class OpenedPaper:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _HeldKey:
-    inner: bytes
-    person: Person
-    brought_at_ms: int
+class Envelope:
+    """One official's sealed envelope, as typed: its number, who held it, the code in it."""
 
-
-class OpeningDesk:
-    """Holds what the first person brought until the second one comes, or ten minutes."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._held: _HeldKey | None = None
-        self._is_done = False
-        self._turn = threading.Lock()
-
-    def hold(self, inner: bytes, person: Person) -> None:
-        """Keep the unwrapped bundle in memory."""
-        with self._turn:
-            self._held = _HeldKey(
-                inner=inner, person=person, brought_at_ms=self._clock.monotonic_ms()
-            )
-
-    def held_for(self, person: Person) -> tuple[bytes, Person]:
-        """The bundle and who brought it, for the second person.
-
-        Raises:
-            StateError: `opening.no_key`, `opening.same_person`; `opening.done` when the paper was
-                opened with it.
-        """
-        with self._turn:
-            held = self._present()
-            if held is None and self._is_done:
-                raise StateError(OPENING_DONE, "试卷已经启封")
-            if held is None:
-                raise StateError(OPENING_NO_KEY, "还没有启封密钥，或已超过 10 分钟")
-            is_same = held.person.account_id == person.account_id
-            if is_same or held.person.session_key == person.session_key:
-                raise StateError(OPENING_SAME_PERSON, "启封密钥和启封码不能由同一人提供")
-            return held.inner, held.person
-
-    def brought_by(self) -> str:
-        """Who brought the key that is held now; empty when none is."""
-        with self._turn:
-            held = self._present()
-            return held.person.name if held else ""
-
-    def finish(self) -> None:
-        """The paper is open: forget what is held."""
-        with self._turn:
-            self._held = None
-            self._is_done = True
-
-    def _present(self) -> _HeldKey | None:
-        if self._held is None:
-            return None
-        age = self._clock.monotonic_ms() - self._held.brought_at_ms
-        if age > limits.opening_key_life_ms:
-            self._held = None
-        return self._held
+    number: int
+    official: str
+    code: str
 
 
 def bring_key(
@@ -136,7 +86,8 @@ def bring_key(
     """The first person's part: the centre's key takes the outer layer off the bundle; slow.
 
     Raises:
-        IntegrityError: `opening.key`.
+        InputError: `file.unreadable`, `opening.malformed`.
+        IntegrityError: `opening.key`, `opening.altered`, `signature.*`.
         StateError: `sitting.state`.
     """
     sitting = _sitting_to_open(store)
@@ -147,11 +98,11 @@ def bring_key(
             bytes_max=limits.opening_bundle_bytes_max,
             name="启封包",
         )
-        inner = unwrap_bundle(bundle, identity)
+        locked = unwrap_bundle(read_opening_file(bundle, room.root()), identity)
     except ExamError as error:
         trail.record("opening_key_refused", actors=(person.name,), code=error.code)
         raise
-    desk.hold(inner, person)
+    desk.hold(locked, person)
     trail.record("opening_key_brought", actors=(person.name,), subject=sitting.sitting_id)
 
 
@@ -162,34 +113,37 @@ def open_paper(
     desk: OpeningDesk,
     person: Person,
     *,
-    code: str,
+    codes: str | Sequence[Envelope],
 ) -> OpenedPaper:
-    """The second person's part: the code opens the bundle; slow.
+    """The second person's part: the opening code, or two envelopes, open the bundle; slow.
 
     Every assigned form is opened once, so that a fault shows now and not at the start. In a
     sitting that was opened before (the server restarted) only the memory is filled again.
 
     Raises:
-        InputError: `opening.code_shape`, `opening.code_group`.
-        IntegrityError: `opening.code`, `opening.mismatch`, `package.altered`, `signature.*`.
+        InputError: `opening.code_shape`, `opening.code_group`, `opening.same_envelope`,
+            `opening.officials`.
+        IntegrityError: `opening.code`, `opening.envelopes`, `opening.altered`,
+            `opening.mismatch`, `package.altered`, `signature.*`.
         StateError: `opening.no_key`, `opening.done`, `opening.same_person`, `sitting.state`.
     """
     sitting = _sitting_to_open(store)
-    inner, first = desk.held_for(person)
+    locked, first = desk.held_for(person)
+    way = _way(codes)
     try:
+        proof = _proof(codes)
         package = room.package(sitting.package_sha256)
-        bundle = open_bundle(
-            inner,
-            code,
-            room.root(),
+        check_fits(
+            locked.header,
+            room.centre(),
+            paper_id=package.manifest.paper_id,
+            sitting_id=sitting.sitting_id,
             manifest_sha256=package.manifest_sha256,
-            centre_id=room.centre().centre_id,
         )
-        if bundle.sitting_id != sitting.sitting_id:
-            raise IntegrityError(OPENING_MISMATCH, "启封包属于另一场次")
+        bundle = open_bundle(locked, proof, room.root())
         opened = _open_forms(package, bundle, sitting.form_numbers)
     except ExamError as error:
-        trail.record("opening_refused", actors=(first.name, person.name), code=error.code)
+        trail.record("opening_refused", actors=(first.name, person.name), code=error.code, **way)
         raise
     with store.transaction() as db:
         row = tables.find_sitting(db)
@@ -203,14 +157,38 @@ def open_paper(
             role="it+chief",
             subject=sitting.sitting_id,
             manifest_sha256=package.manifest_sha256,
+            **way,
         )
     desk.finish()
     return opened
 
 
+def _proof(codes: str | Sequence[Envelope]) -> Proof:
+    if isinstance(codes, str):
+        return prove_by_code(codes)
+    names = {envelope.official for envelope in codes}
+    is_named = all(0 < len(name) <= limits.account_name_chars_max for name in names)
+    if len(names) != len(codes) or not is_named:
+        raise InputError(OPENING_OFFICIALS, "信封负责人没有填，或填了同一人")
+    return prove_by_envelopes({envelope.number: envelope.code for envelope in codes})
+
+
+def _way(codes: str | Sequence[Envelope]) -> dict[str, str]:
+    """How the paper was to be opened, for the log; no code is in it."""
+    if isinstance(codes, str):
+        return {"way": "code"}
+    return {
+        "way": "envelopes",
+        "envelopes": "+".join(str(envelope.number) for envelope in codes),
+        "officials": "、".join(
+            envelope.official[: limits.account_name_chars_max] for envelope in codes
+        ),
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SittingToOpen:
-    sitting_id: str
+    sitting_id: SittingId
     package_sha256: str
     form_numbers: tuple[FormNumber, ...]
 
@@ -224,7 +202,7 @@ def _sitting_to_open(store: Store) -> _SittingToOpen:
         if not numbers:
             raise StateError(SITTING_STATE, "还没有导入名单")
         return _SittingToOpen(
-            sitting_id=row.sitting_id,
+            sitting_id=SittingId(row.sitting_id),
             package_sha256=row.package_sha256,
             form_numbers=tuple(numbers),
         )

@@ -12,7 +12,7 @@ from exam_core.crypto.signing import generate_signing_key, key_id, public_key_of
 from exam_core.errors import InputError, StateError, declare
 from exam_core.formats.centre_descriptor import CentreDescriptor, encode_centre, verify_centre
 from exam_core.formats.officials import Official, seal_official_key
-from exam_core.formats.opening_bundle import seal_opening_key
+from exam_core.formats.opening_key import seal_opening_key
 from exam_core.formats.trust_root import encode_root, fingerprint, parse_root
 from exam_core.model.identifiers import CentreId
 from exam_server import limits

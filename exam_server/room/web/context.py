@@ -12,7 +12,7 @@ from exam_server.clock import Clock
 from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
 from exam_server.room.services.enrolment import EnrolledKiosk, JoinCodes
-from exam_server.room.services.opening import OpeningDesk
+from exam_server.room.services.opening_desk import OpeningDesk
 from exam_server.store.engine import Store
 from exam_server.tls import read_seat
 

@@ -8,10 +8,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from exam_core.errors import ExamError, InputError
-from exam_core.formats.opening_bundle import OPENING_KEY
+from exam_core.formats.opening_key import OPENING_KEY
+from exam_core.formats.opening_locks import ENVELOPES
 from exam_server import limits
 from exam_server.accounts.roles import Role
 from exam_server.room.services import opening
+from exam_server.room.services.opening import Envelope
 from exam_server.room.views import SITTING_TITLES
 from exam_server.room.web.context import context_of
 from exam_server.web.pages import render
@@ -31,6 +33,9 @@ def opening_routes() -> list[BaseRoute]:
         GuardedRoute("/opening", show_opening, permission=readable_by(Role.IT, Role.CHIEF)),
         GuardedRoute("/opening/key", bring_key, permission=done_by(Role.IT), methods=["POST"]),
         GuardedRoute("/opening/code", type_code, permission=done_by(Role.CHIEF), methods=["POST"]),
+        GuardedRoute(
+            "/opening/envelopes", type_envelopes, permission=done_by(Role.CHIEF), methods=["POST"]
+        ),
     ]
 
 
@@ -75,21 +80,50 @@ async def type_code(request: Request) -> Response:
     Errors: 400 opening.code_shape, opening.code_group, 409 opening.no_key,
     opening.same_person, sitting.state, 422 opening.code, opening.mismatch.
     """
-    room = context_of(request)
     try:
-        opened = await asyncio.to_thread(
-            opening.open_paper,
-            room.store,
-            room.folder,
-            room.trail,
-            room.desk,
-            person_of(request),
-            code=await form_text(request, "code"),
-        )
+        return await _open(request, await form_text(request, "code"))
     except ExamError as error:
         return _refused(request, error)
+
+
+async def type_envelopes(request: Request) -> Response:
+    """Form: `number_1`, `official_1`, `code_1`, `number_2`, `official_2`, `code_2`.
+
+    The second person's part when no opening code can be had: the envelopes of two officials.
+
+    Errors: 400 opening.code_shape, opening.code_group, opening.same_envelope, opening.officials,
+    409 opening.no_key, opening.same_person, sitting.state, 422 opening.envelopes,
+    opening.mismatch.
+    """
+    try:
+        return await _open(request, (await _envelope(request, 1), await _envelope(request, 2)))
+    except ExamError as error:
+        return _refused(request, error)
+
+
+async def _open(request: Request, codes: str | tuple[Envelope, Envelope]) -> Response:
+    room = context_of(request)
+    opened = await asyncio.to_thread(
+        opening.open_paper,
+        room.store,
+        room.folder,
+        room.trail,
+        room.desk,
+        person_of(request),
+        codes=codes,
+    )
     await room.hub.steering.paper_opened(opened)
     return _done(request)
+
+
+async def _envelope(request: Request, place: int) -> Envelope:
+    number = await form_text(request, f"number_{place}")
+    official = await form_text(request, f"official_{place}")
+    return Envelope(
+        number=int(number) if number in set(map(str, ENVELOPES)) else 0,
+        official=official,
+        code=await form_text(request, f"code_{place}"),
+    )
 
 
 def _page(request: Request, error: ExamError | None) -> Response:
@@ -106,6 +140,8 @@ def _page(request: Request, error: ExamError | None) -> Response:
         state_title=SITTING_TITLES[state.clock.state],
         is_opened=state.opened is not None,
         brought_by=room.desk.brought_by(),
+        envelopes=ENVELOPES,
+        used_envelopes=error is not None and request.url.path.endswith("envelopes"),
         can_bring=Role.IT in roles,
         can_type=Role.CHIEF in roles,
     )

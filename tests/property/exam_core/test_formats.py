@@ -23,7 +23,9 @@ from exam_core.formats.journal import (
     segment_id_of,
 )
 from exam_core.formats.journal_entries import decode_entry
-from exam_core.formats.opening_bundle import unwrap_bundle
+from exam_core.formats.opening_bundle import MAGIC as OPENING_MAGIC
+from exam_core.formats.opening_bundle import read_opening_file
+from exam_core.formats.opening_locks import Locks, prove_by_code, unlock
 from exam_core.formats.paper_package import MAGIC as PACKAGE_MAGIC
 from exam_core.formats.paper_package import open_form, verify_package
 from exam_core.formats.results_bundle import MAGIC as RESULTS_MAGIC
@@ -131,8 +133,15 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
         ),
     ),
     "opening bundle": (
-        b"age-encryption.org/v1\n-> X25519 ",
-        lambda data: unwrap_bundle(data, FORM_IDENTITY),
+        OPENING_MAGIC + b"\0\0\0\x10",
+        lambda data: read_opening_file(data, ROOT),
+    ),
+    "opening locks": (
+        b"age-encryption.org/v1\n-> scrypt ",
+        lambda data: unlock(
+            Locks(code=data, envelopes_1_2=b"", envelopes_1_3=b"", envelopes_2_3=b""),
+            prove_by_code(builders.OPENING_CODE),
+        ),
     ),
     "passphrase": (
         b"age-encryption.org/v1\n-> scrypt ",

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
 from exam_core.crypto import age_passphrase
-from exam_core.crypto.sealing import recipient_of, seal
+from exam_core.crypto.sealing import recipient_of, seal, unseal
 from exam_core.errors import ExamError
 from exam_core.formats import opening_bundle, results_bundle
 from exam_core.formats.audit_log import AuditEntry, next_entry, verify_lines
@@ -22,7 +23,13 @@ from exam_core.formats.centre_descriptor import sign_centre, verify_centre
 from exam_core.formats.dsse import sign_envelope
 from exam_core.formats.journal import Health, recover_segment
 from exam_core.formats.journal_entries import decode_entry, encode_entry
-from exam_core.formats.opening_bundle import open_bundle
+from exam_core.formats.opening_bundle import (
+    LockedBundle,
+    open_bundle,
+    read_opening_file,
+    unwrap_bundle,
+)
+from exam_core.formats.opening_locks import prove_by_code
 from exam_core.formats.paper_package import MAGIC, PAYLOAD_TYPE, open_form, verify_package
 from exam_core.formats.results_bundle import open_results
 from exam_core.formats.signed_file import join_signed_file
@@ -33,7 +40,6 @@ from exam_core.model.identifiers import FormNumber
 from tests.support import builders
 from tests.support.builders import (
     APPROVER,
-    CENTRE_ID,
     CENTRE_KEY,
     GRADING_IDENTITY,
     JOURNAL_KEY,
@@ -62,17 +68,42 @@ class Target(NamedTuple):
 # Sealed bytes are random; the committed vectors are the same every time, and so are their mutants.
 PACKAGE = (FOLDER / "paper-package/v1/good-two-forms.bin").read_bytes()
 KEY_PACKAGE = (FOLDER / "answer-key-package/v1/good-key.bin").read_bytes()
+BUNDLE = (FOLDER / "opening-bundle/v1/good-bundle.bin").read_bytes()
 RESULTS = (FOLDER / "results-bundle/v1/good-results.bin").read_bytes()
 
 
+def _read_bundle(data: bytes) -> LockedBundle:
+    return unwrap_bundle(read_opening_file(data, ROOT), builders.OPENING_IDENTITY)
+
+
+LOCKED = _read_bundle(BUNDLE)
+
+
 def _bundle_envelope() -> bytes:
-    kind = "application/vnd.gongyuan.opening.v1+json"
+    kind = opening_bundle.CONTENT_TYPE
     return sign_envelope(encode_canonical(builders.bundle()), kind, [SETTER, APPROVER])
 
 
-def _read_bundle(envelope: bytes) -> Any:
-    # The code's layer is taken off by a stand-in (see the fixture): scrypt would cost hours.
-    return open_bundle(envelope, OPENING_CODE, ROOT, manifest_sha256="ab" * 32, centre_id=CENTRE_ID)
+def _read_content(envelope: bytes) -> Any:
+    # The lock is opened by a stand-in (see the fixture): scrypt would cost hours.
+    held = LockedBundle(header=LOCKED.header, content=envelope, locks=LOCKED.locks)
+    return open_bundle(held, prove_by_code(OPENING_CODE), ROOT)
+
+
+def _read_inner(inner: bytes) -> Any:
+    body = seal(inner, [recipient_of(builders.OPENING_IDENTITY)])
+    digest = hashlib.sha256(body).hexdigest()
+    header = msgspec.structs.replace(LOCKED.header, body_sha256=digest)
+    kind = opening_bundle.HEADER_TYPE
+    envelope = sign_envelope(encode_canonical(header), kind, [SETTER, APPROVER])
+    locked = _read_bundle(join_signed_file(opening_bundle.MAGIC, envelope, body))
+    return {"content": locked.content, "locks": locked.locks}
+
+
+def _read_header(plaintext: bytes) -> Any:
+    envelope = sign_envelope(plaintext, opening_bundle.HEADER_TYPE, [SETTER, APPROVER])
+    body = BUNDLE[BUNDLE.index(b"age-encryption.org") :]
+    return read_opening_file(join_signed_file(opening_bundle.MAGIC, envelope, body), ROOT).header
 
 
 def _audit_file() -> bytes:
@@ -116,7 +147,8 @@ def _refuse() -> str:
 
 TARGETS = [
     Target("package", PACKAGE, lambda data: verify_package(data, ROOT), times(9000)),
-    Target("opening bundle", _bundle_envelope(), _read_bundle, times(4000)),
+    Target("opening bundle", BUNDLE, _read_bundle, times(10000)),
+    Target("opening content", _bundle_envelope(), _read_content, times(4000)),
     Target(
         "answer-key package",
         KEY_PACKAGE,
@@ -161,7 +193,7 @@ def _read_sealed_form(plaintext: bytes) -> Any:
 
 
 def _read_signed_bundle(plaintext: bytes) -> Any:
-    return _read_bundle(sign_envelope(plaintext, opening_bundle._PAYLOAD_TYPE, [SETTER, APPROVER]))
+    return _read_content(sign_envelope(plaintext, opening_bundle.CONTENT_TYPE, [SETTER, APPROVER]))
 
 
 def _read_signed_key(plaintext: bytes) -> Any:
@@ -188,6 +220,13 @@ SIGNED = [
     Signed("manifest", encode_canonical(builders.manifest()), _read_signed_manifest, times(3000)),
     Signed("form", encode_canonical(builders.form()), _read_sealed_form, times(3000)),
     Signed("bundle", encode_canonical(builders.bundle()), _read_signed_bundle, times(3000)),
+    Signed("opening header", encode_canonical(LOCKED.header), _read_header, times(3000)),
+    Signed(
+        "opening body",
+        encode_canonical({"content": LOCKED.content, "locks": LOCKED.locks}),
+        _read_inner,
+        times(3000),
+    ),
     Signed("answer key", encode_canonical(builders.answer_key()), _read_signed_key, times(3000)),
     Signed(
         "results", encode_canonical(builders.results_content()), _read_signed_results, times(3000)
@@ -198,7 +237,10 @@ SIGNED = [
 
 @pytest.fixture
 def _code_opens_to_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening_bundle, "unseal_with_passphrase", lambda data, _: data)
+    monkeypatch.setattr(opening_bundle, "unlock", lambda *_: "")
+    monkeypatch.setattr(
+        opening_bundle, "unseal", lambda data, key: unseal(data, key) if key else data
+    )
 
 
 @pytest.mark.usefixtures("_code_opens_to_its_input")

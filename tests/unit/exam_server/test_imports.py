@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exam_core.errors import ExamError, StorageError
@@ -13,7 +14,7 @@ from exam_core.formats.assignment import (
     verify_assignment,
 )
 from exam_core.formats.audit_log import verify_lines
-from exam_core.formats.centre_descriptor import sign_centre
+from exam_core.formats.centre_descriptor import CentreDescriptor, sign_centre
 from exam_core.formats.trust_root import encode_root
 from exam_core.model.states import SittingState
 from exam_server.accounts.audit import AuditTrail
@@ -25,7 +26,14 @@ from exam_server.room.services.assignment import read_assignment
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
 from tests.support import builders
-from tests.support.room_world import Delivery, RoomWorld, deliver, initialise_room, roster_file
+from tests.support.room_world import (
+    Delivery,
+    RoomWorld,
+    deliver,
+    initialise_room,
+    roster_file,
+    seal_opening,
+)
 
 Files = dict[str, str]
 
@@ -106,11 +114,49 @@ def test_a_bad_package_changes_nothing(
     assert room.sitting() == sitting
 
 
-def test_a_bad_opening_bundle_changes_nothing(room: Room) -> None:
-    """It must at least be an age file."""
+def bundle_of(delivery: Delivery, centre: CentreDescriptor, **fields: object) -> bytes:
+    """A bundle file for a centre, with something in it that does not belong to this delivery."""
+    bundle = msgspec.structs.replace(delivery.bundle, centre_id=centre.centre_id, **fields)
+    return seal_opening(bundle, delivery.codes, centre)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda *_: b"nonsense", "opening.malformed"),
+        (lambda delivery, _: delivery.package, "opening.malformed"),
+        (lambda delivery, _: delivery.opening[:-9], "opening.altered"),
+        (lambda delivery, _: bundle_of(delivery, builders.centre()), "opening.mismatch"),
+        (
+            lambda delivery, centre: bundle_of(
+                delivery, msgspec.structs.replace(centre, centre_id="C02")
+            ),
+            "opening.mismatch",
+        ),
+        (
+            lambda delivery, centre: bundle_of(delivery, centre, sitting_id="other"),
+            "opening.mismatch",
+        ),
+        (
+            lambda delivery, centre: bundle_of(delivery, centre, manifest_sha256="cd" * 32),
+            "opening.mismatch",
+        ),
+        (
+            lambda delivery, centre: bundle_of(delivery, centre, paper_id="other"),
+            "opening.mismatch",
+        ),
+    ],
+)
+def test_a_bad_opening_bundle_changes_nothing(
+    room: Room, spoil: Callable[[Delivery, CentreDescriptor], bytes], code: str
+) -> None:
+    """What does not belong together shows at import, days before anybody comes with a key."""
     before = snapshot(room.folder)
-    with pytest.raises(ExamError, match=r"opening\.malformed"):
-        room.import_package(room.world.delivery.package, b"nonsense")
+    with pytest.raises(ExamError) as refusal:
+        room.import_package(
+            room.world.delivery.package, spoil(room.world.delivery, room.folder.centre())
+        )
+    assert refusal.value.code == code
     assert snapshot(room.folder) == before
 
 
@@ -323,11 +369,12 @@ def test_the_same_files_again_change_nothing(room: Room) -> None:
 
 
 def test_another_bundle_is_taken_until_the_paper_is_opened(room: Room) -> None:
-    """A damaged copy can be mended before; afterwards the bundle that opened the paper stays."""
+    """It can be replaced before; afterwards the bundle that opened the paper stays."""
     good, package = room.world.delivery.opening, room.world.delivery.package
     file = room.folder.opening_file(room.sitting()[0])
-    room.import_package(package, good[:-9])
-    assert file.read_bytes() == good[:-9]
+    other = bundle_of(room.world.delivery, room.folder.centre())
+    room.import_package(package, other)
+    assert file.read_bytes() == other
     room.import_package(package, good)
     for state in SittingState:
         if state is SittingState.PREPARED:
@@ -338,7 +385,7 @@ def test_another_bundle_is_taken_until_the_paper_is_opened(room: Room) -> None:
             row.state = str(state)
         before = snapshot(room.folder)
         with pytest.raises(ExamError, match=r"sitting\.state"):
-            room.import_package(package, good[:-9])
+            room.import_package(package, other)
         room.import_package(package, good)
         assert snapshot(room.folder) == before
 
@@ -353,6 +400,7 @@ def test_a_failed_import_keeps_the_former_bundle(
         raise StorageError("storage.full", "full")
 
     monkeypatch.setattr(room.trail, "record", fail)
+    other = bundle_of(room.world.delivery, room.folder.centre())
     with pytest.raises(StorageError):
-        room.import_package(room.world.delivery.package, room.world.delivery.opening[:-9])
+        room.import_package(room.world.delivery.package, other)
     assert snapshot(room.folder) == before

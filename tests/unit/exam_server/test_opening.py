@@ -1,9 +1,14 @@
 """Two people open the paper; neither alone does."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from exam_core.errors import ExamError
+from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.opening_key import seal_opening_key
 from exam_core.formats.paper_package import open_form, verify_package
+from exam_core.model.identifiers import CentreId
 from exam_core.model.states import SittingState
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
@@ -11,7 +16,8 @@ from exam_server.accounts.people import Person
 from exam_server.accounts.roles import Role
 from exam_server.room.serve import open_store
 from exam_server.room.services import opening
-from exam_server.room.services.opening import OpeningDesk
+from exam_server.room.services.opening import Envelope
+from exam_server.room.services.opening_desk import OpeningDesk
 from exam_server.store import room as tables
 from tests.support import builders
 from tests.support.fake_clock import FakeClock
@@ -41,7 +47,9 @@ class Desk:
             passphrase=passphrase,
         )
 
-    def type(self, code: str | None = None, who: Person = ZHANG) -> opening.OpenedPaper:
+    def type(
+        self, codes: str | Sequence[Envelope] | None = None, who: Person = ZHANG
+    ) -> opening.OpenedPaper:
         """The second person's part."""
         return opening.open_paper(
             self.store,
@@ -49,7 +57,7 @@ class Desk:
             self.trail,
             self.desk,
             who,
-            code=self.world.delivery.code if code is None else code,
+            codes=self.world.delivery.code if codes is None else codes,
         )
 
     def state(self) -> str:
@@ -94,8 +102,8 @@ def test_the_code_alone_opens_nothing(desk: Desk) -> None:
 def test_the_key_alone_opens_nothing(desk: Desk) -> None:
     """After the first person's part the forms are as shut as before."""
     desk.bring()
-    inner, _ = desk.desk.held_for(ZHANG)
-    assert b"AGE-SECRET-KEY" not in inner
+    locked, _ = desk.desk.held_for(ZHANG)
+    assert b"AGE-SECRET-KEY" not in locked.content + encode_canonical(locked.locks)
     assert desk.state() == SittingState.PREPARED
 
 
@@ -114,16 +122,106 @@ def test_one_person_cannot_do_both_parts(desk: Desk, who: Person) -> None:
     assert desk.state() == SittingState.PREPARED
 
 
+@pytest.mark.parametrize(
+    ("is_right_key", "is_right_code", "told", "logged"),
+    [
+        (True, True, "", "paper_opened"),
+        (True, False, "opening.code", "opening_refused"),
+        (False, True, "opening.key", "opening_key_refused"),
+        (False, False, "opening.key", "opening_key_refused"),
+    ],
+)
+def test_each_combination_of_key_and_code_behaves(
+    desk: Desk, *, is_right_key: bool, is_right_code: bool, told: str, logged: str
+) -> None:
+    """Only both right open; a wrong code is told as such, a wrong key before any code counts."""
+    other = deliver(builders.centre(centre_id=CentreId("C02")), forms=1)
+    key = None if is_right_key else seal_opening_key(builders.OPENING_IDENTITY, PASSPHRASE)
+    code = desk.world.delivery.code if is_right_code else other.code
+
+    refusals = []
+    for part in (lambda: desk.bring(key), lambda: desk.type(code)):
+        try:
+            part()
+        except ExamError as refusal:
+            refusals.append(refusal)
+
+    assert [one.code for one in refusals][:1] == ([told] if told else [])
+    if not is_right_key:
+        assert refusals[1].code == "opening.no_key"
+    assert all(one.exit_status in {2, 3} for one in refusals)
+    assert desk.state() == (SittingState.PREPARED if told else SittingState.OPENED)
+    assert f'"action":"{logged}"' in desk.world.folder.audit_file.read_text()
+
+
 def test_a_wrong_code_opens_nothing_and_is_logged(desk: Desk) -> None:
-    """The right one still works afterwards."""
+    """The code of another centre; the right one still works afterwards."""
     desk.bring()
     with pytest.raises(ExamError) as refusal:
-        desk.type(deliver(desk.world.folder.centre(), forms=1).code)
+        desk.type(deliver(builders.centre(centre_id=CentreId("C02")), forms=1).code)
     assert refusal.value.code == "opening.code"
     assert refusal.value.exit_status == 2
     assert desk.state() == SittingState.PREPARED
     assert "opening_refused" in desk.world.folder.audit_file.read_text()
     desk.type()
+
+
+def envelopes(desk: Desk, *numbers: int, officials: str = "陈林吴") -> list[Envelope]:
+    """The right envelopes with these numbers, each brought by its official."""
+    codes = desk.world.delivery.codes.envelope_codes
+    return [
+        Envelope(number=number, official=officials[number - 1], code=codes[number - 1])
+        for number in numbers
+    ]
+
+
+@pytest.mark.parametrize("pair", [(1, 2), (1, 3), (2, 3), (3, 2)])
+def test_each_pair_of_envelopes_opens(desk: Desk, pair: tuple[int, int]) -> None:
+    """The log names both accounts, both envelopes and both officials."""
+    desk.bring()
+    opened = desk.type(envelopes(desk, *pair))
+
+    assert len(opened.identities) == 4
+    assert desk.state() == SittingState.OPENED
+    last = desk.world.folder.audit_file.read_text().splitlines()[-1]
+    assert '"action":"paper_opened","actors":["li","zhang"]' in last
+    assert f'"envelopes":"{pair[0]}+{pair[1]}"' in last
+    assert "、".join("陈林吴"[number - 1] for number in pair) in last
+    assert '"way":"envelopes"' in last
+    assert not any(code in last for code in desk.world.delivery.codes.envelope_codes)
+
+
+def test_two_envelopes_of_one_official_open_nothing(desk: Desk) -> None:
+    """One envelope twice, one official with two envelopes, an official without a name."""
+    desk.bring()
+    first, second = envelopes(desk, 1, 2)
+    for pair, code in (
+        ((first, Envelope(number=1, official="林", code=first.code)), "opening.same_envelope"),
+        ((first, Envelope(number=2, official="林", code=first.code)), "opening.same_envelope"),
+        ((first, Envelope(number=2, official="陈", code=second.code)), "opening.officials"),
+        ((first, Envelope(number=2, official="", code=second.code)), "opening.officials"),
+        ((first, Envelope(number=2, official="林" * 33, code=second.code)), "opening.officials"),
+        ((first, Envelope(number=0, official="林", code=second.code)), "opening.same_envelope"),
+    ):
+        with pytest.raises(ExamError) as refusal:
+            desk.type(pair)
+        assert refusal.value.code == code
+    assert desk.state() == SittingState.PREPARED
+    assert '"way":"envelopes"' in desk.world.folder.audit_file.read_text()
+    desk.type([first, second])
+
+
+def test_an_envelope_of_another_centre_opens_nothing(desk: Desk) -> None:
+    """Beside a right one; and the envelopes need the centre's key as the code does."""
+    other = deliver(builders.centre(centre_id=CentreId("C02")), forms=1)
+    first, _ = envelopes(desk, 1, 2)
+    wrong = Envelope(number=2, official="林", code=other.codes.envelope_codes[1])
+    with pytest.raises(ExamError, match=r"opening\.no_key"):
+        desk.type(envelopes(desk, 1, 2))
+    desk.bring()
+    with pytest.raises(ExamError, match=r"opening\.envelopes"):
+        desk.type([first, wrong])
+    assert desk.state() == SittingState.PREPARED
 
 
 def test_a_mistyped_group_is_named_before_anything_slow(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """The command line: every command end to end, and refusals without a traceback."""
 
 import json
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -273,7 +274,7 @@ def test_print_writes_pdfs(drawn: Path, run: Run) -> None:
 
 
 def test_keys_sign_centre_and_seal(drawn: Path, run: Run, tmp_path: Path) -> None:
-    """From keys to a package that verifies; codes are shown, never written."""
+    """From keys to a package that verifies; each code is on a sheet of its own, elsewhere."""
     assert "指纹" in run("keys", "--out", "hq").out
     assert json.loads(run("keys", "--out", "hq2", "--json").out)["fingerprint"]
     (tmp_path / "centre.json").write_bytes(encode_centre(builders.centre()))
@@ -287,28 +288,55 @@ def test_keys_sign_centre_and_seal(drawn: Path, run: Run, tmp_path: Path) -> Non
     said = run(
         *words,
         *("--centre", "centre.signed=1-2", "--grading-recipient", "grading.pub", "--json"),
-        *("--code", f"C01={builders.OPENING_CODE}", "--out", "sealed"),
+        *("--code", f"C01={builders.OPENING_CODE}", "--out", "sealed", "--codes-out", "codes"),
     )
     assert said.status == 0
     answer = json.loads(said.out)
     assert answer["codes"] == {"C01": builders.OPENING_CODE}
+    assert len(set(answer["envelopes"]["C01"])) == 3
+    assert _names(Path("codes")) == [
+        *(f"envelope-C01-{number}.pdf" for number in (1, 2, 3)),
+        "slip-C01.pdf",
+    ]
+    for path in Path("codes").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
     package = (Path("sealed") / "paper.exampkg").read_bytes()
     verified = verify_package(package, read_root(Path("hq/root.json")))
     assert verified.manifest_sha256 == answer["manifest_sha256"]
     recipient = recipient_of(builders.GRADING_IDENTITY)
-    to_all = ("--centre", "centre.signed", "--grading-recipient", recipient, "--out", "never")
+    to_all = (
+        *("--centre", "centre.signed", "--grading-recipient", recipient),
+        *("--out", "never", "--codes-out", "never-codes"),
+    )
     said = run(*words, *to_all, "--sequence", 0)
     assert (said.status, "publish.sequence" in said.err) == (2, True)
     said = run("seal", drawn, *signers[:2], *signers[:2], *signers[4:], "--sitting", "S1", *to_all)
     assert (said.status, "publish.signers" in said.err) == (2, True)
     assert not Path("never").exists()
     said = run(
-        *words, "--centre", "centre.signed", "--grading-recipient", recipient, "--out", "sealed2"
+        *(*words, "--centre", "centre.signed", "--grading-recipient", recipient),
+        *("--out", "sealed2", "--codes-out", "codes2"),
     )
     assert "opening-C01.examopen" in said.out
+    assert "envelope-C01-3.pdf" in said.out
+    assert not re.search(r"\d{5} \d{5}", said.out)
+    said = run(
+        *(*words, "--centre", "centre.signed", "--grading-recipient", recipient),
+        *("--out", "sealed4", "--codes-out", "sealed4/codes"),
+    )
+    assert (said.status, "publish.codes" in said.err) == (2, True)
     said = run(
         *words,
-        *("--centre", "centre.signed", "--grading-recipient", recipient, "--out", "sealed3"),
+        *(
+            "--centre",
+            "centre.signed",
+            "--grading-recipient",
+            recipient,
+            "--out",
+            "sealed3",
+            "--codes-out",
+            "codes3",
+        ),
         *("--code", f"C09={builders.OPENING_CODE}"),
     )
     assert (said.status, "publish.centre" in said.err) == (2, True)

@@ -13,6 +13,8 @@ from exam_core.keys.model import ChoiceKey
 from exam_core.model.items import ItemType
 from paper_builder.assembly import PaperDraft, draw_paper
 from paper_builder.publish import PrintOptions, answers_pdf, paper_pdf
+from paper_builder.publish.print_codes import Delivery, code_sheets
+from tests.support import builders
 from tests.support.refusals import refuses
 from tests.unit.paper_builder.bank_items import SEED, Stock, blueprint
 
@@ -133,3 +135,35 @@ def test_a_character_without_a_font_is_named(draft: PaperDraft) -> None:
     form = msgspec.structs.replace(draft.forms[0].form, title="题\U0001f600")
     with refuses(InputError, "report.missing_glyph"):
         paper_pdf(form, OPTIONS)
+
+
+def test_each_code_has_a_sheet_of_its_own() -> None:
+    """Four PDFs of one page; each shows its own code, and none shows another's."""
+    codes = builders.codes()
+    delivery = Delivery(
+        title="福建省人社窗口单位业务技能练兵比武 笔试",
+        sitting_id=builders.SITTING_ID,
+        sequence=2,
+        centre_id=builders.CENTRE_ID,
+        centre_name="福州第一考点",
+        manifest_sha256="ab" * 32,
+    )
+    sheets = code_sheets(delivery, codes)
+    shown = {}
+    for name, data in sheets.items():
+        pages = PdfReader(io.BytesIO(data)).pages
+        assert len(pages) == 1
+        shown[name] = pages[0].extract_text()
+        assert "福州第一考点" in shown[name]
+        assert builders.SITTING_ID in shown[name]
+
+    of_sheet = {
+        "slip-C01.pdf": codes.opening_code,
+        **{f"envelope-C01-{n}.pdf": code for n, code in enumerate(codes.envelope_codes, 1)},
+    }
+    assert sheets.keys() == of_sheet.keys()
+    for name, text in shown.items():
+        groups = set(re.findall(r"(?<!\d)\d{5}(?!\d)", text))
+        assert groups == set(of_sheet[name].split())
+    assert "凭任意两个信封" in shown["envelope-C01-3.pdf"]
+    assert "第 3 号" in shown["envelope-C01-3.pdf"]

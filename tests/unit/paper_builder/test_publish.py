@@ -1,15 +1,23 @@
 """Sealing and signing: what comes out opens for the right people, and for them only."""
 
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from exam_core.crypto.sealing import generate_identity, recipient_of
+from exam_core import limits
+from exam_core.crypto.sealing import SealingIdentity, generate_identity, recipient_of
 from exam_core.errors import InputError, IntegrityError
 from exam_core.formats.centre_descriptor import encode_centre, sign_centre, verify_centre
-from exam_core.formats.opening_bundle import open_bundle, unwrap_bundle
+from exam_core.formats.opening_bundle import (
+    OpeningBundle,
+    open_bundle,
+    read_opening_file,
+    unwrap_bundle,
+)
+from exam_core.formats.opening_locks import prove_by_code, prove_by_envelopes
 from exam_core.formats.paper_package import open_form, verify_package
 from exam_core.keys.package import open_key_package
 from exam_core.model.identifiers import CentreId, FormNumber
@@ -43,6 +51,13 @@ def draft() -> PaperDraft:
     return draw_paper(Stock().items(), blueprint(), SEED, forms=3).draft
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _cheap_scrypt() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "scrypt_log_n", 10)
+        yield
+
+
 @pytest.fixture(scope="module")
 def sealed(draft: PaperDraft) -> SealedPaper:
     """That paper, for two centres: one with its own code, one with forms 2 and 3."""
@@ -67,6 +82,21 @@ def _seal(draft: PaperDraft, **changed: object) -> SealedPaper:
     return seal_paper(draft, **(arguments | changed))  # type: ignore[arg-type]
 
 
+def _opened(sealed: SealedPaper, centre_id: CentreId, identity: SealingIdentity) -> OpeningBundle:
+    file = read_opening_file(sealed.bundles[centre_id], builders.root())
+    proof = prove_by_code(sealed.codes[centre_id].opening_code)
+    return open_bundle(unwrap_bundle(file, identity), proof, builders.root())
+
+
+def test_two_envelopes_open_what_the_code_opens(sealed: SealedPaper) -> None:
+    """The codes on sheets 1 and 3 of a centre, together, open its bundle."""
+    file = read_opening_file(sealed.bundles[OTHER.centre_id], builders.root())
+    first, _, third = sealed.codes[OTHER.centre_id].envelope_codes
+    proof = prove_by_envelopes({1: first, 3: third})
+    bundle = open_bundle(unwrap_bundle(file, OTHER_IDENTITY), proof, builders.root())
+    assert bundle == _opened(sealed, OTHER.centre_id, OTHER_IDENTITY)
+
+
 def test_the_package_opens_form_by_form(draft: PaperDraft, sealed: SealedPaper) -> None:
     """With key, code and package a centre opens every form, each with an identity of its own."""
     package = verify_package(sealed.package, builders.root())
@@ -74,14 +104,8 @@ def test_the_package_opens_form_by_form(draft: PaperDraft, sealed: SealedPaper) 
     assert package.manifest.duration_ms == draft.duration_ms
     assert "多选题" in package.manifest.scoring_note
     assert package.manifest.results_recipients == (builders.recipient(),)
-    inner = unwrap_bundle(sealed.bundles[builders.CENTRE_ID], builders.OPENING_IDENTITY)
-    bundle = open_bundle(
-        inner,
-        builders.OPENING_CODE,
-        builders.root(),
-        manifest_sha256=sealed.manifest_sha256,
-        centre_id=builders.CENTRE_ID,
-    )
+    bundle = _opened(sealed, builders.CENTRE_ID, builders.OPENING_IDENTITY)
+    assert bundle.manifest_sha256 == sealed.manifest_sha256
     assert len({entry.identity for entry in bundle.identities}) == 3
     for entry, laid_out in zip(bundle.identities, draft.forms, strict=True):
         form = open_form(
@@ -102,18 +126,12 @@ def test_the_package_opens_form_by_form(draft: PaperDraft, sealed: SealedPaper) 
 
 def test_a_centre_gets_its_own_forms_and_secret(sealed: SealedPaper) -> None:
     """Another centre's key, code, forms and journal secret are its own."""
-    inner = unwrap_bundle(sealed.bundles[OTHER.centre_id], OTHER_IDENTITY)
-    bundle = open_bundle(
-        inner,
-        sealed.codes[OTHER.centre_id],
-        builders.root(),
-        manifest_sha256=sealed.manifest_sha256,
-        centre_id=OTHER.centre_id,
-    )
+    bundle = _opened(sealed, OTHER.centre_id, OTHER_IDENTITY)
     assert [entry.form_number for entry in bundle.identities] == [2, 3]
-    assert sealed.codes[OTHER.centre_id] != sealed.codes[builders.CENTRE_ID]
+    ours, others = sealed.codes[builders.CENTRE_ID], sealed.codes[OTHER.centre_id]
+    assert len({ours.opening_code, *ours.envelope_codes, others.opening_code}) == 5
     with refuses(IntegrityError, "opening.key"):
-        unwrap_bundle(sealed.bundles[OTHER.centre_id], builders.OPENING_IDENTITY)
+        _opened(sealed, OTHER.centre_id, builders.OPENING_IDENTITY)
     key = open_key_package(sealed.key_package, builders.GRADING_IDENTITY, builders.root())
     assert key.journal_secrets[OTHER.centre_id] == bundle.journal_secret
     assert len(set(key.journal_secrets.values())) == 2
@@ -190,8 +208,9 @@ def test_sealed_files_hold_neither_codes_nor_plaintext(
     ]
     contents = b"".join((tmp_path / "out" / name).read_bytes() for name in names)
     stems = {part.stem for laid_out in draft.forms for part in laid_out.form.parts()}
-    for code in sealed.codes.values():
-        assert code.encode() not in contents
+    for codes in sealed.codes.values():
+        for code in (codes.opening_code, *codes.envelope_codes):
+            assert code.encode() not in contents
     for text in stems | {item.explanation for item in draft.items}:
         assert text.encode() not in contents
 

@@ -1,4 +1,4 @@
-// Checks each group of the opening code while it is typed, and shows that a slow step is running.
+// Checks each group of a code while it is typed, and shows that a slow step is running.
 // The check digit is Damm's (as in exam_core.crypto.opening_code); the server checks again.
 
 const DAMM = [
@@ -10,15 +10,15 @@ const DAMM = [
 const GROUPS = 6;
 const GROUP_DIGITS = 5;
 
-const field = document.getElementById("code");
-const shown = document.getElementById("code-groups");
-
-field?.addEventListener("input", () => {
-  const digits = field.value.normalize("NFKC").replace(/\D/g, "");
-  const groups = digits.match(/\d{1,5}/g) ?? [];
-  shown.replaceChildren(...groups.map(tag));
-  if (digits.length > GROUPS * GROUP_DIGITS) shown.append(note("位数过多", "bad"));
-});
+for (const field of document.querySelectorAll("input.code")) {
+  const shown = document.getElementById(`${field.id}-groups`);
+  field.addEventListener("input", () => {
+    const digits = field.value.normalize("NFKC").replace(/\D/g, "");
+    const groups = digits.match(/\d{1,5}/g) ?? [];
+    shown.replaceChildren(...groups.map(tag));
+    if (digits.length > GROUPS * GROUP_DIGITS) shown.append(note("位数过多", "bad"));
+  });
+}
 
 function tag(group, place) {
   if (group.length < GROUP_DIGITS) return note(group, "");
@@ -41,7 +41,8 @@ for (const form of document.querySelectorAll("form")) {
 
 // The other person's step shows up by itself, unless something is being typed here.
 const state = document.getElementById("opening-state");
-const isTyping = () => [...document.querySelectorAll("main input:not([type=hidden])")].some((input) => input.value);
+const fields = [...document.querySelectorAll("main input:not([type=hidden]), main select")];
+const isTyping = () => fields.some((field) => field.value);
 if (state.dataset.opened === "0") {
   setInterval(async () => {
     if (isTyping()) return;
