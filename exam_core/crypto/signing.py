@@ -4,6 +4,7 @@ What is signed and how several people sign one thing is in `exam_core.formats.ds
 Source: RFC 8032.
 """
 
+import functools
 import hashlib
 import re
 from typing import NewType
@@ -59,10 +60,34 @@ def sign_bytes(message: bytes, key: PrivateSigningKey) -> bytes:
 def signature_holds(message: bytes, signature: bytes, key: PublicSigningKey) -> bool:
     """Whether `key` made this signature over these bytes."""
     try:
-        Ed25519PublicKey.from_public_bytes(_public_bytes(key)).verify(signature, message)
+        _public(key).verify(signature, message)
     except InvalidSignature:
         return False
     return True
+
+
+class Signer:
+    """A private key that is read once and signs often.
+
+    Attributes:
+        public_key: What its signatures are checked with.
+
+    Raises:
+        InputError: `signing.key`.
+    """
+
+    def __init__(self, key: PrivateSigningKey) -> None:
+        self._key = _private(key)
+        self.public_key = PublicSigningKey(self._key.public_key().public_bytes_raw().hex())
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature, 64 bytes."""
+        return self._key.sign(message)
+
+
+@functools.lru_cache(maxsize=1024)  # a room of kiosks; reading a key costs half a verification
+def _public(key: PublicSigningKey) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(_public_bytes(key))
 
 
 def _private(key: PrivateSigningKey) -> Ed25519PrivateKey:

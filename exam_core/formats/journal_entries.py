@@ -10,9 +10,17 @@ from typing import TypeAlias, cast
 import msgspec
 
 from exam_core import limits
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import InputError, declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
-from exam_core.model.identifiers import FormNumber, ItemId, PartId, SegmentId, SessionId
+from exam_core.model.identifiers import (
+    FormNumber,
+    ItemId,
+    PartId,
+    SeatId,
+    SegmentId,
+    SessionId,
+)
 from exam_core.model.responses import Response
 
 ENTRY_MALFORMED = declare(
@@ -31,11 +39,16 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class SegmentStarted(_Entry, frozen=True, kw_only=True, tag="segment_started"):
-    """The first entry of every segment: which session and which paper this is."""
+    """The first entry of every segment: which session and paper this is, and which kiosk's.
+
+    `kiosk_key` is what the signatures of this segment are checked with.
+    """
 
     session_id: SessionId
     manifest_sha256: str
     form_number: FormNumber
+    seat_id: SeatId
+    kiosk_key: PublicSigningKey
 
 
 class ResponseRecorded(_Entry, frozen=True, kw_only=True, tag="response_recorded"):

@@ -4,20 +4,23 @@ Kiosks make the frames, and a kiosk can be tampered with. So whatever a frame ho
 session does not fail: what counts is returned, and the rest is named as anomalies, so that one
 kiosk can spoil nobody's session but its own. A frame that does not open or is not chained ends its
 segment; a sound frame that says something impossible costs itself alone, since the frames after it
-are chained to it. Specified in `docs/spec/response-journal.md`.
+are chained to it. A signature covers everything before it, so the last one that holds says how far
+the kiosk answers for its segment. Specified in `docs/spec/response-journal.md`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 
 from exam_core import limits
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import ExamError, InputError, IntegrityError, declare
 from exam_core.formats.journal import (
     JOURNAL_CHAIN,
     JOURNAL_FRAME,
+    JOURNAL_SIGNATURE,
+    OpenedFrame,
     SegmentCipher,
     first_head,
     frame_sequence,
@@ -44,16 +47,12 @@ UNKNOWN_PART = declare(
 AFTER_END = declare("response.after_end", "交卷之后的作答不计入，已单独保留备查。")
 
 
-class FormShape(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormShape:
     """What a form can be answered with; nobody here reads stems and texts."""
 
-    @property
-    def parts(self) -> Mapping[PartId, Part]:
-        """Its parts."""
-
-    @property
-    def item_ids(self) -> frozenset[ItemId]:
-        """Its items."""
+    parts: Mapping[PartId, Part]
+    item_ids: frozenset[ItemId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +76,14 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldSegment:
-    """A segment as it is kept somewhere: bytes that nobody has looked at."""
+    """A segment as it is kept somewhere: bytes that nobody has looked at.
+
+    `signing_key` is the key of the kiosk that attached it, as the room enrolled that kiosk.
+    """
 
     segment_id: SegmentId
     epoch: int
+    signing_key: PublicSigningKey
     frames: Sequence[bytes]
 
 
@@ -109,46 +112,81 @@ class SessionReading:
 
 
 class SegmentChecker:
-    """Checks the frames of one segment, each with the head of the chain before it."""
+    """Checks the frames of one segment, each with the head of the chain before it.
 
-    def __init__(self, facts: SessionFacts, segment_id: SegmentId) -> None:
+    Args:
+        facts: What the entries must agree with.
+        segment_id: Which segment.
+        signing_key: Of the kiosk that the room enrolled and that attached the segment.
+    """
+
+    def __init__(
+        self, facts: SessionFacts, segment_id: SegmentId, signing_key: PublicSigningKey
+    ) -> None:
         self._facts = facts
         self._cipher = SegmentCipher(facts.journal_key, segment_id)
+        self._signing_key = signing_key
         self._broken_head = b""
 
-    def check(self, frame: bytes, head: bytes) -> Checked:
+    def check(self, frame: bytes, head: bytes, *, is_answered_for: bool = False) -> Checked:
         """What the frame says, given the head of the chain before it.
 
         A frame that took its place unseen and does not hold ends the segment: no frame whose
         chain goes through it is accepted. One that was refused instead leaves its place free.
 
+        Args:
+            frame: The frame.
+            head: The head of the chain before it.
+            is_answered_for: A later frame that has this one in its chain bears a good signature.
+
         Raises:
             InputError: `journal.frame`.
-            IntegrityError: `journal.frame`, `journal.chain`: it cannot take its place.
+            IntegrityError: `journal.frame`, `journal.chain`, `journal.signature`: it cannot take
+                its place.
         """
-        payload = self.open(frame, head)
+        opened = self.open(frame, head)
+        seq = frame_sequence(frame)
+        if not is_answered_for and not self._cipher.is_signed(seq, opened, self._signing_key):
+            self._broken_head = next_head(head, frame)
+            raise IntegrityError(JOURNAL_SIGNATURE, f"第 {seq} 条的签名不符", seq=seq)
         try:
-            return Checked(entry=self.read(payload, frame_sequence(frame)))
+            return Checked(entry=self.read(opened.payload, seq))
         except ExamError as error:
             return Checked(entry=None, refusal=(error.code, error.message))
 
-    def open(self, frame: bytes, head: bytes) -> bytes:
-        """What is sealed in a frame that may take its place; the first half of `check`."""
+    def signed_until(self, opened: Sequence[OpenedFrame], first_seq: int = 0) -> int:
+        """For how many of these frames, one chain from `first_seq` on, the kiosk answers.
+
+        That is up to the last signature that holds: it covers the chain before it.
+        """
+        for count in range(len(opened), 0, -1):
+            if self._cipher.is_signed(first_seq + count - 1, opened[count - 1], self._signing_key):
+                return count
+        return 0
+
+    def open(self, frame: bytes, head: bytes) -> OpenedFrame:
+        """What is sealed in a frame that may take its place; the first third of `check`.
+
+        Raises:
+            InputError: `journal.frame`.
+            IntegrityError: `journal.frame`, `journal.chain`.
+        """
         try:
-            before, payload = self._cipher.open(frame)
-            if before != head or head == self._broken_head:
+            opened = self._cipher.open(frame)
+            if opened.head != head or head == self._broken_head:
                 seq = frame_sequence(frame)
                 raise IntegrityError(JOURNAL_CHAIN, f"第 {seq} 条与前面的记录不相连", seq=seq)
         except ExamError:
             self._broken_head = next_head(head, frame)
             raise
-        return payload
+        return opened
 
     def read(self, payload: bytes, seq: int) -> Entry:
-        """The entry in a frame, if it counts by itself; the second half of `check`.
+        """The entry in a frame, if it counts by itself; the last third of `check`.
 
         Raises:
-            InputError: `journal.entry`, `response.unknown_part`, `response.misfit`.
+            InputError: `journal.entry`, `journal.signature`, `response.unknown_part`,
+                `response.misfit`.
         """
         entry = decode_entry(payload)
         self._check_entry(entry, seq)
@@ -163,6 +201,8 @@ class SegmentChecker:
                 own = (facts.session_id, facts.manifest_sha256, facts.form_number)
                 if (entry.session_id, entry.manifest_sha256, entry.form_number) != own:
                     raise InputError(ENTRY_MALFORMED, "作答记录属于另一会话或另一试卷", seq=seq)
+                if entry.kiosk_key != self._signing_key:
+                    raise InputError(JOURNAL_SIGNATURE, "作答记录写的是另一台考生机", seq=seq)
             case ResponseRecorded(part_id=part_id, response=response):
                 part = facts.shape.parts.get(part_id)
                 if part is None:
@@ -227,20 +267,34 @@ def _sound_entries(
     """The entries of a segment that say something possible, with their places."""
     if len(segment.frames) > limits.journal_frames_max:
         raise InputError(JOURNAL_FRAME, "作答记录条数过多")
-    checker = SegmentChecker(facts, segment.segment_id)
-    head = first_head(segment.segment_id)
+    checker = SegmentChecker(facts, segment.segment_id, segment.signing_key)
+    opened = _chained_frames(checker, segment, notes)
+    answered = checker.signed_until(opened)
+    if answered < len(opened):
+        notes.add(segment.segment_id, answered, JOURNAL_SIGNATURE, len(opened) - answered)
     sound: list[tuple[int, Entry]] = []
+    for seq, one in enumerate(opened[:answered]):
+        try:
+            sound.append((seq, checker.read(one.payload, seq)))
+        except ExamError as error:
+            notes.add(segment.segment_id, seq, error.code)
+    return sound
+
+
+def _chained_frames(
+    checker: SegmentChecker, segment: HeldSegment, notes: _Anomalies
+) -> list[OpenedFrame]:
+    """The frames from number 0 on that open and follow one another."""
+    head = first_head(segment.segment_id)
+    opened: list[OpenedFrame] = []
     for seq, frame in enumerate(segment.frames):
         try:
-            payload = checker.open(frame, head)
+            one = checker.open(frame, head)
             if frame_sequence(frame) != seq:
                 raise IntegrityError(JOURNAL_CHAIN, f"第 {seq} 条的序号不连续", seq=seq)
         except ExamError as error:
             notes.add(segment.segment_id, seq, error.code, len(segment.frames) - seq)
             break
-        try:
-            sound.append((seq, checker.read(payload, seq)))
-        except ExamError as error:
-            notes.add(segment.segment_id, seq, error.code)
+        opened.append(one)
         head = next_head(head, frame)
-    return sound
+    return opened
