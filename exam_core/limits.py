@@ -29,8 +29,8 @@ blank_text_chars_max = 500
 journal_payload_bytes_max = 128 * KIB  # one response with its envelope
 journal_frame_bytes_max = journal_payload_bytes_max + 256  # head, signature and tag: 112
 journal_frames_max = 200_000  # two hours at 25 entries a second
-recovery_misses_max = 20_000  # frames that look whole and do not open; beyond, no disk did it
-recovery_missed_bytes = 8 * MIB  # length of such frames, beyond twice that of the file
+recovery_misses_max = 20_000  # heads of frames with no good frame; beyond, no disk did it
+recovery_missed_bytes = 8 * MIB  # length that such heads claim, beyond twice that of the file
 
 session_segments_max = 200  # starts of one kiosk in one session; each leaves one journal file
 

@@ -1,30 +1,26 @@
 """What can be read again of a segment after a crash, from all files that hold parts of it.
 
-Two ways of reading: without the key, the frames that look whole (enough to upload them and to say
-what is here); with the key, the frames that are proven. Nothing here changes a file: damage is
-kept as evidence and reported.
+Read with the journal key and proven: opened, chained, and signed by the kiosk that the segment
+names. Nothing here changes a file: damage is kept as evidence and reported.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import InputError
 from exam_core.formats.journal import (
-    HEADER_BYTES,
-    Health,
+    OpenedFrame,
     SegmentCipher,
     first_head,
     frame_sequence,
     next_head,
-    recover_segment,
     segment_header,
     segment_id_of,
 )
-from exam_core.formats.journal_entries import Entry, decode_entry
+from exam_core.formats.journal_entries import Entry, SegmentStarted, decode_entry
+from exam_core.formats.journal_recovery import Health, recover_segment
 from exam_core.model.identifiers import SegmentId
-
-_FRAME_HEAD_BYTES = 16  # marker, length, sequence number: docs/spec/response-journal.md
-_LENGTH_AT = slice(4, 8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +28,8 @@ class FoundSegment:
     """A segment as it was read with the key.
 
     Attributes:
-        frames: Proven frames from number 0 on, without gaps, each chained to the one before.
+        frames: Proven frames from number 0 on, without gaps, each chained to the one before, up
+            to the last one whose signature holds.
         entries: What they say, by position; None where this program cannot read one.
         stranded: Proven entries behind a gap, by sequence number: the server can never take
             their frames, so whoever wants them says them again.
@@ -44,22 +41,6 @@ class FoundSegment:
     entries: list[Entry | None]
     stranded: dict[int, Entry]
     is_damaged: bool
-
-
-def claimed_frames(content: bytes) -> list[bytes]:
-    """The frames of a file that look whole and follow one another from 0; none is proven."""
-    frames: list[bytes] = []
-    position = HEADER_BYTES
-    while True:
-        size = int.from_bytes(content[position:][_LENGTH_AT], "little")
-        frame = content[position : position + _FRAME_HEAD_BYTES + size]
-        try:
-            if frame_sequence(frame) != len(frames):
-                return frames
-        except InputError:
-            return frames
-        frames.append(frame)
-        position += len(frame)
 
 
 def content_of(segment_id: SegmentId, frames: Iterable[bytes]) -> bytes:
@@ -76,7 +57,10 @@ def is_segment(content: bytes, segment_id: SegmentId) -> bool:
 
 
 def read_segment(
-    segment_id: SegmentId, contents: Sequence[bytes], journal_key: bytes
+    segment_id: SegmentId,
+    contents: Sequence[bytes],
+    journal_key: bytes,
+    kiosk_key: PublicSigningKey,
 ) -> FoundSegment:
     """Join the files of one segment and prove what is in them.
 
@@ -84,39 +68,64 @@ def read_segment(
         segment_id: Which segment; every content is a file of it.
         contents: The files' bytes, in the order of their numbers.
         journal_key: The session's journal key.
+        kiosk_key: Of this kiosk; whose the segment is stands in its first entry, if that is left.
     """
     cipher = SegmentCipher(journal_key, segment_id)
-    found: dict[int, bytes] = {}
+    found: dict[int, tuple[bytes, OpenedFrame]] = {}
     is_damaged = False
     for content in contents:
         recovered = recover_segment(content, journal_key)
         is_damaged |= recovered.health is Health.DAMAGED
-        for frame in recovered.frames:
+        for frame, opened in zip(recovered.frames, recovered.opened, strict=True):
             # Two different proven frames of one number mean that a cipher was used twice.
-            is_damaged |= found.setdefault(frame_sequence(frame), frame) != frame
-    frames: list[bytes] = []
-    entries: list[Entry | None] = []
-    head = first_head(segment_id)
-    while (frame := found.get(len(frames), b"")) and cipher.open(frame)[0] == head:
-        head = next_head(head, frame)
-        frames.append(frame)
-        entries.append(_entry_in(cipher, frame))
+            kept = found.setdefault(frame_sequence(frame), (frame, opened))
+            is_damaged |= kept[0] != frame
+    chain = _chain(segment_id, found)
+    first = _entry_in(chain[0][1]) if chain else None
+    signing_key = first.kiosk_key if isinstance(first, SegmentStarted) else kiosk_key
+    while chain and not _is_signed(cipher, len(chain) - 1, chain[-1][1], signing_key):
+        chain.pop()
+        is_damaged = True
+    entries = [_entry_in(opened) for _, opened in chain]
     stranded = {
         seq: entry
-        for seq in sorted(found)
-        if seq >= len(frames) and (entry := _entry_in(cipher, found[seq])) is not None
+        for seq, (_, opened) in sorted(found.items())
+        if seq >= len(chain)
+        and _is_signed(cipher, seq, opened, signing_key)
+        and (entry := _entry_in(opened)) is not None
     }
     return FoundSegment(
         segment_id=segment_id,
-        frames=frames,
+        frames=[frame for frame, _ in chain],
         entries=entries,
         stranded=stranded,
-        is_damaged=is_damaged or bool(stranded) or None in entries,
+        is_damaged=is_damaged or len(found) > len(chain) or None in entries,
     )
 
 
-def _entry_in(cipher: SegmentCipher, frame: bytes) -> Entry | None:
+def _chain(
+    segment_id: SegmentId, found: Mapping[int, tuple[bytes, OpenedFrame]]
+) -> list[tuple[bytes, OpenedFrame]]:
+    """The frames from number 0 on, without gaps, each chained to the one before."""
+    chain: list[tuple[bytes, OpenedFrame]] = []
+    head = first_head(segment_id)
+    while (one := found.get(len(chain))) is not None and one[1].head == head:
+        chain.append(one)
+        head = next_head(head, one[0])
+    return chain
+
+
+def _is_signed(
+    cipher: SegmentCipher, seq: int, opened: OpenedFrame, signing_key: PublicSigningKey
+) -> bool:
     try:
-        return decode_entry(cipher.open(frame)[1])
+        return cipher.is_signed(seq, opened, signing_key)
+    except InputError:
+        return False  # what the first entry names is no key
+
+
+def _entry_in(opened: OpenedFrame) -> Entry | None:
+    try:
+        return decode_entry(opened.payload)
     except InputError:
         return None

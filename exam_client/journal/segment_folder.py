@@ -11,10 +11,11 @@ from pathlib import Path
 
 from exam_client import limits
 from exam_client.journal.files import FileSystem
-from exam_client.journal.recovery import claimed_frames, is_segment
+from exam_client.journal.recovery import is_segment
 from exam_client.journal.segment_file import SUFFIX, SegmentFile
 from exam_core.formats.journal import HEADER_BYTES, first_head, next_head
 from exam_core.formats.journal_entries import Entry
+from exam_core.formats.journal_recovery import claimed_frames
 from exam_core.model.identifiers import SegmentId
 
 _NAME = re.compile(r"([0-9a-f]{32})\.([1-9][0-9]{0,5})" + re.escape(SUFFIX))

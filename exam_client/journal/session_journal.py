@@ -16,6 +16,7 @@ from exam_client.journal.recovery import (
 )
 from exam_client.journal.segment_file import SegmentFile
 from exam_client.journal.segment_folder import Segment, read_folder
+from exam_core.crypto.signing import PublicSigningKey, Signer
 from exam_core.errors import IntegrityError, StateError, declare
 from exam_core.formats.journal import (
     SEGMENT_ID_BYTES,
@@ -45,6 +46,7 @@ class SessionJournal:
         files: How files are read and written.
         folder: The session's folder; made when the first frame is written.
         clock_ms: A monotonic clock, for the pauses between tries of a failing disk.
+        signer: This kiosk's signing key; it signs every frame written here.
         segment_id: The segment of this start, for tests; drawn otherwise.
 
     What the disk will not give back is reported by `failure` and `damaged`, never raised: the
@@ -57,12 +59,14 @@ class SessionJournal:
         folder: Path,
         *,
         clock_ms: Callable[[], int],
+        signer: Signer,
         segment_id: SegmentId | None = None,
     ) -> None:
         self.segment_id = segment_id or draw_segment_id()
         self._files = files
         self._folder = folder
         self._clock_ms = clock_ms
+        self._signer = signer
         self._key: bytes | None = None
         self._writer: SegmentWriter | None = None
         self._segments, self._read_failure = read_folder(files, folder)
@@ -73,6 +77,11 @@ class SessionJournal:
         """Every segment known, this start's own last."""
         earlier = (segment for segment in self._segments if segment != self.segment_id)
         return (*earlier, self.segment_id)
+
+    @property
+    def kiosk_key(self) -> PublicSigningKey:
+        """What the signatures of this kiosk are checked with."""
+        return self._signer.public_key
 
     @property
     def failure(self) -> OSError | None:
@@ -117,7 +126,7 @@ class SessionJournal:
         for segment in self._segments.values():
             if segment is not self._own:
                 self._prove(segment, journal_key)
-        self._writer = SegmentWriter(journal_key, self.segment_id)
+        self._writer = SegmentWriter(journal_key, self.segment_id, self._signer)
         self._own.file = self._segment_file(self._own)
 
     def append(self, entry: Entry) -> int:
@@ -173,7 +182,7 @@ class SessionJournal:
             raise StateError(JOURNAL_LOCKED, "作答记录尚未打开")
         self.segment_id = draw_segment_id()
         self._own = self._segment(self.segment_id)
-        self._writer = SegmentWriter(self._key, self.segment_id)
+        self._writer = SegmentWriter(self._key, self.segment_id, self._signer)
         self._own.file = self._segment_file(self._own)
 
     def stranded(self, segment_id: SegmentId) -> frozenset[int]:
@@ -211,7 +220,7 @@ class SessionJournal:
         segment_id = segment.segment_id
         in_memory = content_of(segment_id, segment.frames)
         contents = [*segment.contents, *segment.restored, in_memory]
-        found = read_segment(segment_id, contents, journal_key)
+        found = read_segment(segment_id, contents, journal_key, self.kiosk_key)
         segment.take(found.frames)
         segment.entries = found.entries
         segment.stranded = found.stranded
@@ -221,7 +230,9 @@ class SessionJournal:
 
     def _write_restored(self, segment: Segment, journal_key: bytes) -> None:
         if segment.file is None:
-            on_disk = read_segment(segment.segment_id, segment.contents, journal_key)
+            on_disk = read_segment(
+                segment.segment_id, segment.contents, journal_key, self.kiosk_key
+            )
             if len(on_disk.frames) == len(segment.frames):
                 return
             segment.file = self._segment_file(segment)

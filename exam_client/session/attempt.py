@@ -21,7 +21,7 @@ from exam_core.errors import ExamError, StateError, declare
 from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import OrderKind, OrderTaken, SubmitReason
 from exam_core.formats.paper_package import PaperPackage, open_form
-from exam_core.model.identifiers import ItemId, PartId, SegmentId
+from exam_core.model.identifiers import ItemId, PartId, SeatId, SegmentId
 from exam_core.model.responses import Response
 from exam_core.model.states import SESSION_STATE
 from exam_core.protocol.messages import HeldFrames
@@ -43,6 +43,7 @@ class SessionPorts:
     """What one session needs from outside.
 
     Attributes:
+        seat_id: Where this machine stands.
         clock_ms: The monotonic clock.
         save_resume: Puts the resume record on disk; never raises.
         collect_pending: Asks for typed text that is not recorded yet; None when nobody types.
@@ -50,6 +51,7 @@ class SessionPorts:
         orders: Lets an order of the server through once.
     """
 
+    seat_id: SeatId
     clock_ms: Callable[[], int]
     save_resume: Callable[[Resume], None]
     collect_pending: Callable[[], None] | None
@@ -252,6 +254,7 @@ class Attempt:
             form,
             manifest_sha256=package.manifest_sha256,
             session_id=self.resume.session_id,
+            seat_id=self._ports.seat_id,
             journal=self._journal,
             upload=self._upload,
             clock=self.clock,

@@ -16,6 +16,7 @@ from exam_client.config import CLIENT_DISK, KioskConfig
 from exam_client.enrolment import is_enrolled
 from exam_client.journal import SessionJournal
 from exam_client.journal.files import FileSystem
+from exam_client.kiosk_key import kiosk_signing_key
 from exam_client.package_cache import PackageCache
 from exam_client.session.attempt import SessionPorts
 from exam_client.session.closing import Phase
@@ -29,6 +30,7 @@ from exam_client.sync.backoff import Backoff
 from exam_client.sync.link import SESSION_SUPERSEDED, open_link
 from exam_client.sync.room_http import RoomHttp
 from exam_client.sync.tls import kiosk_trust
+from exam_core.crypto.signing import Signer
 from exam_core.errors import CODES, ExamError, StateError, TransportError
 from exam_core.model.identifiers import AdmissionNumber
 from exam_core.model.states import SESSION_STATE
@@ -71,7 +73,9 @@ class SessionDriver:
         self._cache = PackageCache(files, config)
         self._resume_file = ResumeFile(files, config.folder)
         self._seat = SeatState(seat_id=config.seat_id)
+        self._signer: Signer | None = None
         self._ports = SessionPorts(
+            seat_id=config.seat_id,
             clock_ms=clock_ms,
             save_resume=self._save_resume,
             collect_pending=collect_pending,
@@ -152,6 +156,7 @@ class SessionDriver:
             self._seat.is_enrolled = is_enrolled(self._files, self._config)
             if self._seat.is_enrolled:
                 try:
+                    self._signer = Signer(kiosk_signing_key(self._files, self._config.folder))
                     trust = kiosk_trust(
                         self._config.centre.ca_certificate, self._config.folder.credential
                     )
@@ -251,8 +256,12 @@ class SessionDriver:
             self._changed()
 
     def _start_session(self, resume: Resume) -> None:
+        assert self._signer is not None, "a session starts after enrolment"  # noqa: S101  narrows
         journal = SessionJournal(
-            self._files, self._config.folder.session(resume.session_id), clock_ms=self._clock_ms
+            self._files,
+            self._config.folder.session(resume.session_id),
+            clock_ms=self._clock_ms,
+            signer=self._signer,
         )
         self.core = SessionCore(resume, journal, package=self._seat.package, ports=self._ports)
         self._attaches = 0

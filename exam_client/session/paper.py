@@ -26,7 +26,7 @@ from exam_core.formats.journal_entries import (
     SubmitReason,
 )
 from exam_core.formats.journal_merge import PlacedEntry
-from exam_core.model.identifiers import ItemId, PartId, SegmentId, SessionId
+from exam_core.model.identifiers import ItemId, PartId, SeatId, SegmentId, SessionId
 from exam_core.model.items import Form
 from exam_core.model.responses import Response, check_fits
 
@@ -43,6 +43,7 @@ class OpenPaper:
         form: The opened form.
         manifest_sha256: Of the package that it came from.
         session_id: Whose it is.
+        seat_id: Where this machine stands.
         journal: Unlocked with the session's key.
         upload: What the server has, to say how safe an entry is.
         clock: The candidate's working time.
@@ -58,6 +59,7 @@ class OpenPaper:
         *,
         manifest_sha256: str,
         session_id: SessionId,
+        seat_id: SeatId,
         journal: SessionJournal,
         upload: Upload,
         clock: SessionClock,
@@ -67,6 +69,7 @@ class OpenPaper:
         self.answers = Answers()
         self._manifest_sha256 = manifest_sha256
         self._session_id = session_id
+        self._seat_id = seat_id
         self._journal = journal
         self._upload = upload
         self._clock = clock
@@ -100,6 +103,8 @@ class OpenPaper:
                     session_id=self._session_id,
                     manifest_sha256=self._manifest_sha256,
                     form_number=self.form.form_number,
+                    seat_id=self._seat_id,
+                    kiosk_key=self._journal.kiosk_key,
                 )
             )
         for entry in self.answers.said_only_at(lost, at_ms=self._now_ms()):

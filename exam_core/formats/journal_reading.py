@@ -128,7 +128,7 @@ class SegmentChecker:
         self._signing_key = signing_key
         self._broken_head = b""
 
-    def check(self, frame: bytes, head: bytes, *, is_answered_for: bool = False) -> Checked:
+    def check(self, frame: bytes, head: bytes, *, is_signed: bool = False) -> Checked:
         """What the frame says, given the head of the chain before it.
 
         A frame that took its place unseen and does not hold ends the segment: no frame whose
@@ -137,7 +137,7 @@ class SegmentChecker:
         Args:
             frame: The frame.
             head: The head of the chain before it.
-            is_answered_for: A later frame that has this one in its chain bears a good signature.
+            is_signed: A later frame that has this one in its chain bears a good signature.
 
         Raises:
             InputError: `journal.frame`.
@@ -146,13 +146,29 @@ class SegmentChecker:
         """
         opened = self.open(frame, head)
         seq = frame_sequence(frame)
-        if not is_answered_for and not self._cipher.is_signed(seq, opened, self._signing_key):
+        if not is_signed and not self._cipher.is_signed(seq, opened, self._signing_key):
             self._broken_head = next_head(head, frame)
             raise IntegrityError(JOURNAL_SIGNATURE, f"第 {seq} 条的签名不符", seq=seq)
         try:
             return Checked(entry=self.read(opened.payload, seq))
         except ExamError as error:
             return Checked(entry=None, refusal=(error.code, error.message))
+
+    def opened(self, frames: Iterable[tuple[bytes, bytes]]) -> list[OpenedFrame]:
+        """What is in frames of one chain, each given with the head before it.
+
+        Ends before the first one that does not open or does not follow; refuses nothing.
+        """
+        opened: list[OpenedFrame] = []
+        for frame, head in frames:
+            try:
+                one = self._cipher.open(frame)
+            except ExamError:
+                break
+            if one.head != head:
+                break
+            opened.append(one)
+        return opened
 
     def signed_until(self, opened: Sequence[OpenedFrame], first_seq: int = 0) -> int:
         """For how many of these frames, one chain from `first_seq` on, the kiosk answers.

@@ -24,7 +24,7 @@ from exam_core.model.identifiers import SegmentId
 
 _UNWRITTEN_ZEROS_MIN = 4  # fewer zeros at the end of a frame may well be what was written
 
-# A frame's head whose length and number are possible: below 2^18 both, checked exactly later.
+# A frame's head whose length and number may be possible, both below 2^18; checked exactly later.
 _PLAUSIBLE_HEAD = re.compile(
     re.escape(MARKER) + rb"[\0-\xff]{2}[\0-\x03]\0[\0-\xff]{2}[\0-\x03]\0{5}"
 )
@@ -65,7 +65,7 @@ class RecoveredSegment:
 def recover_segment(data: bytes, journal_key: bytes) -> RecoveredSegment:
     """Read every good frame of a segment, past any damage.
 
-    Reading ends after more frames that look whole and do not open than the limits allow, by
+    Reading ends after more heads of frames at which no good frame stands than the limits allow, by
     number or by length: no damage looks like that, only a file made to be slow.
 
     Raises:
@@ -88,9 +88,9 @@ def recover_segment(data: bytes, journal_key: bytes) -> RecoveredSegment:
         opened = None
         if end and seq >= next_seq:
             opened = cipher.try_open(seq, view[position + FRAME_HEAD.size : end])
-            if opened is None:
-                misses, missed_bytes = misses + 1, missed_bytes + end - position
+            missed_bytes += end - position if opened is None else 0
         if opened is None:
+            misses += 1
             if misses > limits.recovery_misses_max or missed_bytes > missed_bytes_max:
                 break
             position = _next_head_at(data, position + 1)

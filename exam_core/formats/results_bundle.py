@@ -10,7 +10,7 @@ import hashlib
 import msgspec
 
 from exam_core.crypto.sealing import Recipient, SealingIdentity, seal, unseal
-from exam_core.crypto.signing import PrivateSigningKey, key_id
+from exam_core.crypto.signing import PrivateSigningKey, PublicSigningKey, key_id
 from exam_core.errors import InputError, IntegrityError, declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor
@@ -70,11 +70,15 @@ class ResultsManifest(_Value, frozen=True, kw_only=True):
 
 
 class SegmentRecord(_Value, frozen=True, kw_only=True):
-    """One journal segment: `frames` verbatim and in order, from sequence number 0."""
+    """One journal segment: `frames` verbatim and in order, from sequence number 0.
+
+    `signing_key` is that of the kiosk which the room had enrolled when it attached the segment.
+    """
 
     segment_id: SegmentId
     epoch: int
     seat_id: SeatId
+    signing_key: PublicSigningKey
     frames: tuple[bytes, ...]
 
 

@@ -112,9 +112,11 @@ class Intake:
     def check_unchecked(self, session: LiveSession) -> None:
         """Check the frames that came while the paper was shut, now that it is open."""
         taken = _Taken()
+        signed = self._signed_until(session)
         for one in session.unchecked:
             ledger = session.ledgers[one.segment_id]
-            self._examine(session, ledger, one, taken)
+            is_signed = one.seq < signed[one.segment_id]
+            self._examine(session, ledger, one, taken, is_signed=is_signed)
         session.unchecked.clear()
         taken.flags = [flag for flag in taken.flags if flag not in self._state.known_flags]
         _note_entries(session, taken)
@@ -133,6 +135,20 @@ class Intake:
             if session.connection:
                 session.connection.close(CLOSE_LATER)
         self._must_repay = bool(self.owed_flags)
+
+    def _signed_until(self, session: LiveSession) -> dict[SegmentId, int]:
+        """Up to where the kiosk answers for each segment with unchecked frames."""
+        unchecked: dict[SegmentId, list[UncheckedFrame]] = {}
+        for one in session.unchecked:
+            unchecked.setdefault(one.segment_id, []).append(one)
+        signed = {}
+        for segment_id, frames in unchecked.items():
+            checker = self._state.checker_of(session, segment_id)
+            assert checker is not None, "called with the paper open"  # noqa: S101  narrows
+            opened = checker.opened([(one.frame, one.head) for one in frames])
+            first = frames[0].seq
+            signed[segment_id] = first + checker.signed_until(opened, first)
+        return signed
 
     def _forget_uncommitted_of(self, session: LiveSession) -> None:
         ledgers = session.ledgers
@@ -225,12 +241,14 @@ class Intake:
         ledger: SegmentLedger,
         one: UncheckedFrame,
         taken: _Taken,
+        *,
+        is_signed: bool = False,
     ) -> ExamError | None:
         """Note what the frame says and its flags; returns why it cannot take its place."""
         checker = self._state.checker_of(session, ledger.segment_id)
         assert checker is not None, "called with the paper open"  # noqa: S101  narrows
         try:
-            checked = checker.check(one.frame, one.head)
+            checked = checker.check(one.frame, one.head, is_signed=is_signed)
         except ExamError as error:
             taken.flags.append((one.segment_id, one.seq, error.code))
             taken.refusals.append(_refused(error, one.segment_id, one.seq))

@@ -101,7 +101,7 @@ class Kiosks:
                 raise StateError(SESSION_TOKEN, "登录凭据不对或已失效")
             for segment_id in (*(held.segment_id for held in attach.held), attach.segment_id):
                 if segment_id not in session.ledgers:
-                    await self._register(session, segment_id)
+                    await self._register(session, segment_id, connection)
             former, session.connection = session.connection, connection
             if former:
                 former.close(CLOSE_SUPERSEDED)
@@ -147,14 +147,18 @@ class Kiosks:
         if session.receipt:
             self._core.confirm_submitted(session)
 
-    async def _register(self, session: LiveSession, segment_id: SegmentId) -> None:
-        ledger = SegmentLedger(segment_id, 0)  # refuses a malformed id before it is stored
-        ledger.epoch = await self._core.in_thread(
+    async def _register(
+        self, session: LiveSession, segment_id: SegmentId, connection: Connection
+    ) -> None:
+        key = connection.kiosk.signing_key
+        ledger = SegmentLedger(segment_id, 0, key)  # refuses a malformed id before it is stored
+        ledger.epoch, ledger.signing_key = await self._core.in_thread(
             conduct.register_segment,
             self._core.store,
             session_id=session.session_id,
             segment_id=segment_id,
             seat_id=session.seat_id,
+            signing_key=key,
         )
         session.ledgers[segment_id] = ledger
 

@@ -242,7 +242,8 @@ class RoomState:
             facts = self.facts_of(session)
             if facts is None:
                 return None
-            checker = session.checkers[segment_id] = SegmentChecker(facts, segment_id)
+            key = session.ledgers[segment_id].signing_key
+            checker = session.checkers[segment_id] = SegmentChecker(facts, segment_id, key)
         return checker
 
     def parts_of(self, form_number: FormNumber) -> int:

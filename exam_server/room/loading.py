@@ -1,5 +1,6 @@
 """Reads the room's present state from the database, at the start of the server."""
 
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import StateError
 from exam_core.model.identifiers import (
     AdmissionNumber,
@@ -114,7 +115,9 @@ def _load_sessions(db: Db) -> dict[SessionId, LiveSession]:
 def _load_segment(state: RoomState, row: tables.SegmentRow, frames: list[bytes]) -> None:
     session = state.sessions[SessionId(row.session_id)]
     segment_id = SegmentId(row.segment_id)
-    ledger = session.ledgers[segment_id] = SegmentLedger(segment_id, row.epoch)
+    ledger = session.ledgers[segment_id] = SegmentLedger(
+        segment_id, row.epoch, PublicSigningKey(row.signing_key)
+    )
     for frame in frames:
         session.unchecked.append(
             UncheckedFrame(segment_id=segment_id, seq=ledger.frames, frame=frame, head=ledger.head)

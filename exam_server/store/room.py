@@ -118,7 +118,10 @@ class SessionRow(Base):
 
 
 class SegmentRow(Base):
-    """One journal segment of a session; a larger epoch was attached later."""
+    """One journal segment of a session; a larger epoch was attached later.
+
+    `signing_key` is that of the kiosk which attached it first.
+    """
 
     __tablename__ = "segment"
     __table_args__ = (UniqueConstraint("session_id", "epoch"),)
@@ -127,6 +130,7 @@ class SegmentRow(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("session.session_id"))
     epoch: Mapped[int]
     seat_id: Mapped[str]
+    signing_key: Mapped[str]
 
 
 class FrameRow(Base):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from exam_core.crypto.sealing import Recipient, SealingIdentity, recipient_of
-from exam_core.crypto.signing import PrivateSigningKey, public_key_of
+from exam_core.crypto.signing import PrivateSigningKey, Signer, public_key_of
 from exam_core.formats.assignment import Assignment, draw_assignment
 from exam_core.formats.centre_descriptor import CentreDescriptor
 from exam_core.formats.journal import SegmentWriter, segment_header
@@ -103,6 +103,10 @@ def signing_key(word: str) -> PrivateSigningKey:
 SETTER = signing_key("setter")
 APPROVER = signing_key("approver")
 STRANGER = signing_key("stranger")
+KIOSK_KEY = signing_key("kiosk")
+KIOSK = Signer(KIOSK_KEY)
+"""The kiosk that writes the journals of these builders."""
+
 CENTRE_KEY = signing_key("centre")
 OFFICIAL_KEYS = tuple(signing_key(word) for word in ("chief", "deputy", "records"))
 
@@ -377,6 +381,8 @@ def segment_started(**fields: Any) -> SegmentStarted:
         session_id=SESSION_ID,
         manifest_sha256="ab" * 32,
         form_number=FormNumber(1),
+        seat_id=SeatId("A01"),
+        kiosk_key=KIOSK.public_key,
     )
 
 
@@ -414,10 +420,13 @@ def entries() -> tuple[Entry, ...]:
 
 
 def frames(
-    *payloads: bytes, key: bytes = JOURNAL_KEY, segment_id: SegmentId = SEGMENT_ID
+    *payloads: bytes,
+    key: bytes = JOURNAL_KEY,
+    segment_id: SegmentId = SEGMENT_ID,
+    signer: Signer = KIOSK,
 ) -> list[bytes]:
     """The chained frames of these payloads; of `entries()` when none is given."""
-    writer = SegmentWriter(key, segment_id)
+    writer = SegmentWriter(key, segment_id, signer)
     return [writer.append(payload) for payload in payloads or map(encode_entry, entries())]
 
 
@@ -431,7 +440,11 @@ def segment(
 def session_record(serial: int = 1, **fields: Any) -> SessionRecord:
     """A submitted session of candidate `serial`, with one segment."""
     record = SegmentRecord(
-        segment_id=SEGMENT_ID, epoch=1, seat_id=SeatId(f"A{serial:02d}"), frames=tuple(frames())
+        segment_id=SEGMENT_ID,
+        epoch=1,
+        seat_id=SeatId(f"A{serial:02d}"),
+        signing_key=KIOSK.public_key,
+        frames=tuple(frames()),
     )
     return _make(
         SessionRecord,

@@ -11,7 +11,7 @@ from exam_core.formats.journal_entries import (
     SubmitReason,
     encode_entry,
 )
-from exam_core.model.identifiers import ItemId, PartId, SegmentId
+from exam_core.model.identifiers import ItemId, PartId, SeatId, SegmentId
 from exam_core.model.responses import ChoiceResponse
 from tests.support import builders
 from tests.support.kiosk_process import FOLDER, KioskProcess
@@ -64,12 +64,14 @@ def has_paper(kiosk: KioskProcess) -> tuple[bool, bool]:
 
 def put_segment(kiosk: KioskProcess, *numbers: int, submit: bool = False) -> list[bytes]:
     """An earlier segment of this session with a response, of which only some frames are left."""
-    writer = SegmentWriter(kiosk.session.journal_key, EARLIER)
+    writer = SegmentWriter(kiosk.session.journal_key, EARLIER, builders.KIOSK)
     started = SegmentStarted(
         at_ms=0,
         session_id=builders.SESSION_ID,
         manifest_sha256=kiosk.package.manifest_sha256 if kiosk.package else "",
         form_number=kiosk.session.form_number,
+        seat_id=SeatId("A01"),
+        kiosk_key=builders.KIOSK.public_key,
     )
     last = (
         SessionSubmitted(at_ms=3, reason=SubmitReason.CANDIDATE, heads={}, nonce="00" * 16)

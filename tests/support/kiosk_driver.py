@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.asyncio.client import ClientConnection
 
-from exam_core.crypto.signing import generate_signing_key, public_key_of
+from exam_core.crypto.signing import Signer, generate_signing_key, public_key_of
 from exam_core.formats.journal import SegmentWriter, first_head, next_head, receipt_of
 from exam_core.formats.journal_entries import Entry, SegmentStarted, SubmitReason, encode_entry
 from exam_core.formats.paper_package import PaperPackage, open_form, verify_package
@@ -209,7 +209,9 @@ class KioskDriver:
             paper_id=self.package.manifest.paper_id,
             form_number=self.begin.form_number,
         )
-        self.writer = SegmentWriter(self.begin.journal_key, self.segment_id)
+        self.writer = SegmentWriter(
+            self.begin.journal_key, self.segment_id, Signer(self.signing_key)
+        )
         self.frames[self.segment_id] = []
         self.append(
             SegmentStarted(
@@ -217,6 +219,8 @@ class KioskDriver:
                 session_id=self.log_in_reply.session_id,
                 manifest_sha256=self.package.manifest_sha256,
                 form_number=self.begin.form_number,
+                seat_id=self.seat_id,
+                kiosk_key=public_key_of(self.signing_key),
             )
         )
         return self.form

@@ -17,7 +17,7 @@ from exam_client.session.order_gate import OrderGate
 from exam_client.session.resume import Resume, ResumeFile, Stage
 from exam_core.crypto.signing import public_key_of
 from exam_core.formats.paper_package import PaperPackage, verify_package
-from exam_core.model.identifiers import AdmissionNumber, FormNumber
+from exam_core.model.identifiers import AdmissionNumber, FormNumber, SeatId
 from exam_core.model.states import SittingState
 from exam_core.protocol import messages, orders
 from tests.support import builders
@@ -97,9 +97,13 @@ class KioskProcess:
         resume = resume_file.load()
         assert resume is not None
         journal = SessionJournal(
-            self.files, FOLDER.session(resume.session_id), clock_ms=lambda: self.now_ms
+            self.files,
+            FOLDER.session(resume.session_id),
+            clock_ms=lambda: self.now_ms,
+            signer=builders.KIOSK,
         )
         ports = SessionPorts(
+            seat_id=SeatId("A01"),
             clock_ms=lambda: self.now_ms,
             save_resume=lambda changed: self._save(resume_file, changed),
             collect_pending=self._collect if self._collects else None,

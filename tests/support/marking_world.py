@@ -182,13 +182,15 @@ def world_session(serial: int, **fields: Any) -> SessionRecord:
     session_id = SessionId(f"{serial:032x}")
     segment_id = SegmentId(f"{serial:030x}aa")
     key = derive_journal_key(builders.JOURNAL_KEY, session_id)
-    writer = SegmentWriter(key, segment_id)
+    writer = SegmentWriter(key, segment_id, builders.KIOSK)
     entries: list[Entry] = [
         SegmentStarted(
             at_ms=0,
             session_id=session_id,
             manifest_sha256=MANIFEST_SHA256,
             form_number=FormNumber(serial),
+            seat_id=builders.candidate(serial).seat_id,
+            kiosk_key=builders.KIOSK.public_key,
         )
     ]
     entries += [
@@ -203,6 +205,7 @@ def world_session(serial: int, **fields: Any) -> SessionRecord:
         segment_id=segment_id,
         epoch=1,
         seat_id=builders.candidate(serial).seat_id,
+        signing_key=builders.KIOSK.public_key,
         frames=frames,
     )
     defaults: dict[str, Any] = {

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exam_core.crypto.sealing import SealingIdentity
-from exam_core.errors import ExamError
+from exam_core.errors import ExamError, InputError
 from exam_core.formats.journal import (
+    SegmentCipher,
     derive_journal_key,
     first_head,
     next_head,
     open_chain,
     receipt_of,
 )
-from exam_core.formats.journal_entries import Entry, SessionSubmitted, decode_entry
+from exam_core.formats.journal_entries import Entry, SegmentStarted, SessionSubmitted, decode_entry
 from exam_core.formats.journal_merge import PlacedEntry, SessionContent, merge_entries
 from exam_core.model.identifiers import FormNumber, SeatId, SegmentId, SessionId
 from exam_core.model.states import SessionState, SittingState
@@ -62,8 +63,17 @@ class SessionModel:
 
     def entries(self, segment_id: SegmentId) -> list[Entry]:
         """What one segment says."""
-        payloads = open_chain(self.journal_key, segment_id, self.frames[segment_id])
+        payloads = self.open(segment_id, self.frames[segment_id])
         return [decode_entry(payload) for payload in payloads]
+
+    def open(self, segment_id: SegmentId, frames: list[bytes]) -> list[bytes]:
+        """The payloads of frames, signed by the kiosk that the first of them names."""
+        if not frames:
+            return []
+        first = decode_entry(SegmentCipher(self.journal_key, segment_id).open(frames[0]).payload)
+        if not isinstance(first, SegmentStarted):
+            raise InputError("journal.entry", "首条不是段首")
+        return open_chain(self.journal_key, segment_id, frames, first.kiosk_key)
 
     def content(self) -> SessionContent:
         """What counts."""
@@ -211,7 +221,7 @@ class RoomModel:
                 return [self._refused("journal.conflict", save)]
         taken = [*held, *save.frames[len(held) - save.first_seq :]]
         try:
-            open_chain(session.journal_key, segment_id, taken)
+            session.open(segment_id, taken)
         except ExamError as error:
             return [self._refused(error.code, save)]
         session.frames[segment_id] = taken

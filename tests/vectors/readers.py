@@ -20,8 +20,9 @@ from exam_core.formats.canonical import decode_canonical
 from exam_core.formats.centre_descriptor import parse_centre, verify_centre
 from exam_core.formats.checkpoint import open_checkpoint, room_origin
 from exam_core.formats.dsse import verify_envelope
-from exam_core.formats.journal import open_chain, recover_segment
+from exam_core.formats.journal import open_chain
 from exam_core.formats.journal_entries import decode_entry
+from exam_core.formats.journal_recovery import recover_segment
 from exam_core.formats.officials import open_official_key
 from exam_core.formats.opening_bundle import (
     check_fits,
@@ -59,6 +60,8 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     stranger: PrivateSigningKey
     centre: PrivateSigningKey
     centre_public: PublicSigningKey
+    kiosk: PrivateSigningKey
+    kiosk_public: PublicSigningKey
     form_identity: SealingIdentity
     opening_identity: SealingIdentity
     grading_identity: SealingIdentity
@@ -182,12 +185,15 @@ def _assignment(data: bytes, _: Keys, __: _Given) -> Any:
 def _segment(data: bytes, keys: Keys, _: _Given) -> Any:
     found = asdict(recover_segment(data, bytes.fromhex(keys.journal_key)))
     found["frames_sha256"] = [hashlib.sha256(frame).hexdigest() for frame in found.pop("frames")]
+    opened = found.pop("opened")
+    found["payloads"] = [payload for _, _, payload in opened]
+    found["signatures"] = [signature.hex() for _, signature, _ in opened]
     return found | {"head": found["head"].hex()}
 
 
 def _chain(data: bytes, keys: Keys, _: _Given) -> Any:
     frames = msgspec.json.decode(data, type=list[bytes])
-    return open_chain(bytes.fromhex(keys.journal_key), keys.segment_id, frames)
+    return open_chain(bytes.fromhex(keys.journal_key), keys.segment_id, frames, keys.kiosk_public)
 
 
 def _entry(data: bytes, _: Keys, __: _Given) -> Any:

@@ -5,13 +5,19 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.crypto.signing import PrivateSigningKey, Signer
 from exam_core.formats import results_bundle as results_format
 from exam_core.formats.audit_log import AuditEntry, next_entry, verify_lines
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.checkpoint import checkpoint_of, room_origin, sign_checkpoint
 from exam_core.formats.dsse import sign_envelope
-from exam_core.formats.journal import SegmentCipher, SegmentWriter, first_head, segment_header
+from exam_core.formats.journal import (
+    SegmentCipher,
+    SegmentWriter,
+    first_head,
+    next_head,
+    segment_header,
+)
 from exam_core.formats.journal_entries import Entry, encode_entry
 from exam_core.formats.results_bundle import Counts
 from exam_core.formats.signed_file import join_signed_file
@@ -42,7 +48,7 @@ def response_journal() -> Iterator[Made]:
     yield entry_folder.bad("entry-type", edited, "journal.entry", "an unknown type")
     yield entry_folder.bad("entry-empty", b"", "journal.entry", "nothing")
 
-    writer = SegmentWriter(bytes.fromhex(KEYS.journal_key), KEYS.segment_id)
+    writer = SegmentWriter(bytes.fromhex(KEYS.journal_key), KEYS.segment_id, builders.KIOSK)
     frames = [writer.append(payload) for payload in payloads]
     header = segment_header(KEYS.segment_id)
     whole = header + b"".join(frames)
@@ -69,12 +75,17 @@ def response_journal() -> Iterator[Made]:
 
 def _chains(folder: Folder, frames: list[bytes]) -> Iterator[Made]:
     cipher = SegmentCipher(bytes.fromhex(KEYS.journal_key), KEYS.segment_id)
-    fork = cipher.seal(1, first_head(KEYS.segment_id), b"fork")
+    fork = cipher.seal(1, first_head(KEYS.segment_id), b"fork", builders.KIOSK)
+    stranger = Signer(KEYS.stranger)
+    foreign = cipher.seal(0, first_head(KEYS.segment_id), b"another kiosk", stranger)
+    last = cipher.seal(1, next_head(first_head(KEYS.segment_id), frames[0]), b"later", stranger)
     yield folder.reading("chain").good("chain", encode_canonical(frames), "frames as they travel")
     for name, chain, error, claim in (
         ("gap", [frames[0], frames[2]], "journal.chain", "a frame is missing"),
         ("swap", [frames[1], frames[0]], "journal.chain", "two frames are swapped"),
         ("fork", [frames[0], fork], "journal.chain", "the right number, another past"),
+        ("foreign", [foreign], "journal.signature", "another kiosk's signature"),
+        ("foreign-last", [frames[0], last], "journal.signature", "another kiosk went on"),
         ("altered", [flip(frames[0], -1)], "journal.frame", "one bit changed"),
         ("cut", [frames[0][:-1]], "journal.frame", "a frame is cut short"),
         ("tiny", [frames[0][:4] + struct.pack("<IQ", 0, 0)], "journal.frame", "no room for a tag"),

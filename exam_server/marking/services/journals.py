@@ -6,16 +6,21 @@ others. Refused is only what the centre itself answers for.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from exam_core.errors import InputError, declare
 from exam_core.formats import results_bundle
 from exam_core.formats.journal import derive_journal_key, first_head, next_head
 from exam_core.formats.journal_entries import SubmitReason
-from exam_core.formats.journal_reading import Anomaly, HeldSegment, SessionFacts, read_session
+from exam_core.formats.journal_reading import (
+    Anomaly,
+    FormShape,
+    HeldSegment,
+    SessionFacts,
+    read_session,
+)
 from exam_core.keys.model import BlanksKey, FormMap, KeyedItem, KeyedPart, MappedPart
-from exam_core.model.identifiers import BankItemId, ItemId, PartId, SegmentId
+from exam_core.model.identifiers import BankItemId, SegmentId
 from exam_core.model.items import Choice, Part
 from grading.records import ArchiveSession, SegmentHead
 
@@ -28,14 +33,6 @@ RESULTS_RECEIPT = declare(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyedShape:
-    """What a form can be answered with, as the answer key tells it."""
-
-    parts: Mapping[PartId, Part]
-    item_ids: frozenset[ItemId]
-
-
 class OpenedSession(NamedTuple):
     """What one candidate handed in, and what of it does not count."""
 
@@ -43,9 +40,9 @@ class OpenedSession(NamedTuple):
     anomalies: tuple[Anomaly, ...]
 
 
-def form_shape(form: FormMap, items: Mapping[BankItemId, KeyedItem]) -> KeyedShape:
+def form_shape(form: FormMap, items: Mapping[BankItemId, KeyedItem]) -> FormShape:
     """What one form can be answered with; `items` are those of the answer key."""
-    return KeyedShape(
+    return FormShape(
         parts={
             mapped.part_id: _part(part, mapped)
             for item in form.items
@@ -60,7 +57,7 @@ def open_session(
     *,
     manifest_sha256: str,
     journal_secret: bytes,
-    shape: KeyedShape,
+    shape: FormShape,
 ) -> OpenedSession | None:
     """What one candidate handed in, or None for one who logged in and never began.
 
@@ -84,7 +81,12 @@ def open_session(
         journal_key=derive_journal_key(journal_secret, record.session_id),
     )
     segments = [
-        HeldSegment(segment_id=one.segment_id, epoch=one.epoch, frames=one.frames)
+        HeldSegment(
+            segment_id=one.segment_id,
+            epoch=one.epoch,
+            signing_key=one.signing_key,
+            frames=one.frames,
+        )
         for one in record.segments
     ]
     reading = read_session(facts, segments)

@@ -7,6 +7,7 @@ Only durable frames are acknowledged.
 import hashlib
 
 from exam_core import limits
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import IntegrityError, StateError, declare
 from exam_core.formats.journal import first_head, frame_sequence, next_head
 from exam_core.model.identifiers import SegmentId
@@ -23,15 +24,18 @@ class SegmentLedger:
     """The frames of one segment, by digest.
 
     Attributes:
+        epoch: Its epoch.
+        signing_key: Of the kiosk that attached it; signs its frames.
         frames: How many frames were taken, from 0 without gaps.
         head: The chain's head after them.
         durable: How many of them are on disk.
         durable_head: The head after those.
     """
 
-    def __init__(self, segment_id: SegmentId, epoch: int) -> None:
+    def __init__(self, segment_id: SegmentId, epoch: int, signing_key: PublicSigningKey) -> None:
         self.segment_id = segment_id
         self.epoch = epoch
+        self.signing_key = signing_key
         self.frames = 0
         self.head = first_head(segment_id)
         self.durable = 0

@@ -6,6 +6,7 @@ Each function is one transaction; the state tables of `exam_core.model.states` d
 from collections.abc import Iterable
 
 from exam_core import limits as core_limits
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import InputError, StateError, declare
 from exam_core.formats.journal_entries import SubmitReason
 from exam_core.model.identifiers import AdmissionNumber, SeatId, SegmentId, SessionId
@@ -254,9 +255,16 @@ def close_session(  # every field of the closing, each by name
 
 
 def register_segment(
-    store: Store, *, session_id: SessionId, segment_id: SegmentId, seat_id: SeatId
-) -> int:
-    """The epoch of a segment: its own if it was attached before, else above all others.
+    store: Store,
+    *,
+    session_id: SessionId,
+    segment_id: SegmentId,
+    seat_id: SeatId,
+    signing_key: PublicSigningKey,
+) -> tuple[int, PublicSigningKey]:
+    """Epoch and kiosk key of a segment: its own if it was attached before.
+
+    A new one gets an epoch above all others and `signing_key`, that of the kiosk that attaches.
 
     Raises:
         InputError: `journal.segments`; also when the segment belongs to another session.
@@ -266,17 +274,21 @@ def register_segment(
         if known:
             if known.session_id != session_id:
                 raise InputError(SEGMENTS_MANY, "作答记录段属于另一场次会话")
-            return known.epoch
+            return known.epoch, PublicSigningKey(known.signing_key)
         epochs = tables.list_epochs(db, session_id)
         if len(epochs) >= core_limits.session_segments_max:
             raise InputError(SEGMENTS_MANY, "作答记录段过多")
         epoch = max(epochs, default=0) + 1
         db.add(
             tables.SegmentRow(
-                segment_id=segment_id, session_id=session_id, epoch=epoch, seat_id=seat_id
+                segment_id=segment_id,
+                session_id=session_id,
+                epoch=epoch,
+                seat_id=seat_id,
+                signing_key=signing_key,
             )
         )
-        return epoch
+        return epoch, signing_key
 
 
 def count_start(store: Store) -> int:

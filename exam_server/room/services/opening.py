@@ -12,6 +12,7 @@ import msgspec
 
 from exam_core.crypto.sealing import SealingIdentity
 from exam_core.errors import ExamError, InputError, IntegrityError, StateError, declare
+from exam_core.formats.journal_reading import FormShape
 from exam_core.formats.opening_bundle import (
     OPENING_MISMATCH,
     OpeningBundle,
@@ -23,8 +24,8 @@ from exam_core.formats.opening_bundle import (
 from exam_core.formats.opening_key import open_opening_key
 from exam_core.formats.opening_locks import Proof, prove_by_code, prove_by_envelopes
 from exam_core.formats.paper_package import PaperPackage, open_form
-from exam_core.model.identifiers import FormNumber, ItemId, PartId, SittingId
-from exam_core.model.items import Choice, Form, Part
+from exam_core.model.identifiers import FormNumber, SittingId
+from exam_core.model.items import Choice, Form
 from exam_core.model.states import (
     SITTING_STATE,
     SittingEvent,
@@ -44,14 +45,6 @@ OPENING_NEVER = declare("opening.never", "请先由两人启封试卷：一人�
 OPENING_OFFICIALS = declare(
     "opening.officials", "请填写两个信封各自负责人的姓名；两个信封须由两位负责人各自启封。"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormShape:
-    """What a form can be answered with; stems and texts are left out."""
-
-    parts: Mapping[PartId, Part]
-    item_ids: frozenset[ItemId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ closes the sitting. The file is kept in the data folder, so it can be fetched ag
 """
 
 from exam_core.crypto.sealing import Recipient
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import IntegrityError, StateError
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.paper_package import PACKAGE_ALTERED
@@ -129,6 +130,7 @@ def _records(db: Db) -> list[SessionRecord]:
                 segment_id=SegmentId(row.segment_id),
                 epoch=row.epoch,
                 seat_id=SeatId(row.seat_id),
+                signing_key=PublicSigningKey(row.signing_key),
                 frames=tuple(frames),
             )
         )

@@ -34,7 +34,7 @@ def _entry(number: int, rng: random.Random) -> ResponseRecorded:
 
 
 def _recovered(files: MemoryFiles) -> dict[int, Entry]:
-    journal = SessionJournal(files, FOLDER, clock_ms=lambda: 0)
+    journal = SessionJournal(files, FOLDER, signer=builders.KIOSK, clock_ms=lambda: 0)
     journal.unlock(KEY)
     epochs = dict.fromkeys(journal.segment_ids, EPOCHS)
     return {placed.seq: placed.entry for placed in journal.placed(epochs)}
@@ -46,7 +46,9 @@ def _write_until_power_is_lost(
     """Append the entries; how many of them were ever reported as kept."""
     kept = 0
     try:
-        journal = SessionJournal(files, FOLDER, clock_ms=lambda: now_ms[0], segment_id=SEGMENT_ID)
+        journal = SessionJournal(
+            files, FOLDER, signer=builders.KIOSK, clock_ms=lambda: now_ms[0], segment_id=SEGMENT_ID
+        )
         journal.unlock(KEY)
         for entry in entries:
             journal.append(entry)
@@ -114,7 +116,13 @@ def test_a_segment_cut_at_every_byte_gives_back_all_finished_frames() -> None:
     for cut in range(len(whole) + 1):
         files = MemoryFiles()
         files.put(segment_path(FOLDER, SEGMENT_ID, 1), whole[:cut])
-        journal = SessionJournal(files, FOLDER, clock_ms=lambda: 0, segment_id=SegmentId("aa" * 16))
+        journal = SessionJournal(
+            files,
+            FOLDER,
+            signer=builders.KIOSK,
+            clock_ms=lambda: 0,
+            segment_id=SegmentId("aa" * 16),
+        )
         finished = sum(end <= cut for end in ends)
         assert len(journal.frames(SEGMENT_ID)) == finished, "counted without the key"
 

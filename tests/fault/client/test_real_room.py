@@ -88,11 +88,11 @@ def _contents(world: RoomWorld) -> dict[str, tuple[str, dict[str, str]]]:
         for session_id, admission_number, receipt in sessions.fetchall():
             key = derive_journal_key(world.delivery.journal_secret, SessionId(session_id))
             placed = []
-            segments = "SELECT segment_id, epoch FROM segment WHERE session_id = ?"
-            for segment_id, epoch in db.execute(segments, (session_id,)).fetchall():
+            segments = "SELECT segment_id, epoch, signing_key FROM segment WHERE session_id = ?"
+            for segment_id, epoch, signing_key in db.execute(segments, (session_id,)).fetchall():
                 frames = "SELECT frame FROM frame WHERE segment_id = ? ORDER BY seq"
                 rows = [bytes(row[0]) for row in db.execute(frames, (segment_id,))]
-                payloads = open_chain(key, SegmentId(segment_id), rows)
+                payloads = open_chain(key, SegmentId(segment_id), rows, signing_key)
                 placed += [
                     PlacedEntry(epoch, seq, decode_entry(one)) for seq, one in enumerate(payloads)
                 ]

@@ -69,7 +69,7 @@ def test_damage_never_makes_up_an_entry(damage: list[tuple[int, int]]) -> None:
     for at, flip in damage:
         content[at] ^= flip
 
-    found = read_segment(SEGMENT_ID, [bytes(content)], KEY)
+    found = read_segment(SEGMENT_ID, [bytes(content)], KEY, builders.KIOSK.public_key)
 
     assert found.frames == FRAMES[: len(found.frames)]
     assert tuple(found.entries) == ENTRIES[: len(found.entries)]
@@ -87,7 +87,9 @@ def test_files_and_frames_sent_back_join_to_the_longest_history(
     files = MemoryFiles()
     for number, cut in enumerate(cuts, 1):
         files.put(segment_path(FOLDER, SEGMENT_ID, number), WHOLE[:cut])
-    journal = SessionJournal(files, FOLDER, clock_ms=lambda: 0, segment_id=OWN)
+    journal = SessionJournal(
+        files, FOLDER, signer=builders.KIOSK, clock_ms=lambda: 0, segment_id=OWN
+    )
     journal.unlock(KEY)
     have = set(range(len(journal.frames(SEGMENT_ID))))
     for start, stop in parts:
@@ -97,6 +99,6 @@ def test_files_and_frames_sent_back_join_to_the_longest_history(
             have |= set(range(start, max(start, min(stop, len(FRAMES)))))
 
     assert list(journal.frames(SEGMENT_ID)) == FRAMES[: len(have)]
-    again = SessionJournal(files, FOLDER, clock_ms=lambda: 0)
+    again = SessionJournal(files, FOLDER, signer=builders.KIOSK, clock_ms=lambda: 0)
     again.unlock(KEY)
     assert list(again.frames(SEGMENT_ID)) == FRAMES[: len(have)]

@@ -18,11 +18,11 @@ from exam_core.formats.dsse import sign_envelope, verify_envelope
 from exam_core.formats.journal import (
     SegmentCipher,
     frame_sequence,
-    recover_segment,
     segment_header,
     segment_id_of,
 )
 from exam_core.formats.journal_entries import decode_entry
+from exam_core.formats.journal_recovery import recover_segment
 from exam_core.formats.opening_bundle import MAGIC as OPENING_MAGIC
 from exam_core.formats.opening_bundle import read_opening_file
 from exam_core.formats.opening_locks import Locks, prove_by_code, unlock

@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 
 from exam_core.formats.journal import (
     HEADER_BYTES,
-    Health,
     SegmentWriter,
     open_chain,
-    recover_segment,
     segment_header,
 )
 from exam_core.formats.journal_entries import (
@@ -23,10 +21,12 @@ from exam_core.formats.journal_entries import (
     encode_entry,
 )
 from exam_core.formats.journal_merge import PlacedEntry, merge_entries
+from exam_core.formats.journal_recovery import Health, recover_segment
 from exam_core.model.identifiers import ChoiceId, ItemId, PartId, SegmentId
 from exam_core.model.responses import BlanksResponse, ChoiceResponse, Response, TextResponse
 from tests.support.builders import (
     JOURNAL_KEY,
+    KIOSK,
     SEGMENT_ID,
     response_recorded,
     segment_started,
@@ -70,7 +70,7 @@ placed = st.builds(PlacedEntry, st.integers(1, 3), st.integers(0, 5), entries)
 
 def chain(payloads: list[bytes]) -> list[bytes]:
     """The frames of a segment with these payloads, none for none."""
-    writer = SegmentWriter(JOURNAL_KEY, SEGMENT_ID)
+    writer = SegmentWriter(JOURNAL_KEY, SEGMENT_ID, KIOSK)
     return [writer.append(payload) for payload in payloads]
 
 
@@ -81,7 +81,7 @@ def test_a_segment_comes_back(payloads: list[bytes]) -> None:
 
     assert found.health is Health.CLEAN
     assert found.payloads == payloads
-    assert open_chain(JOURNAL_KEY, SEGMENT_ID, found.frames) == payloads
+    assert open_chain(JOURNAL_KEY, SEGMENT_ID, found.frames, KIOSK.public_key) == payloads
 
 
 @given(payloads=payload_lists.filter(bool), data=st.data())

@@ -11,6 +11,7 @@ from exam_core.model.identifiers import ChoiceId, ItemId, SegmentId
 from exam_core.model.responses import ChoiceResponse, TextResponse
 from tests.support.builders import (
     JOURNAL_KEY,
+    KIOSK,
     response_recorded,
     segment_started,
     session_submitted,
@@ -44,14 +45,14 @@ hostile_payloads = st.one_of(
 
 def sealed(segment_id: SegmentId, payloads: list[bytes]) -> list[bytes]:
     """The chained frames of these payloads."""
-    writer = SegmentWriter(JOURNAL_KEY, segment_id)
+    writer = SegmentWriter(JOURNAL_KEY, segment_id, KIOSK)
     return [writer.append(payload) for payload in payloads]
 
 
 def held(frames: list[list[bytes]]) -> list[HeldSegment]:
     """These segments, each attached after the one before."""
     return [
-        HeldSegment(segment_id=segment_id, epoch=epoch, frames=one)
+        HeldSegment(segment_id=segment_id, signing_key=KIOSK.public_key, epoch=epoch, frames=one)
         for epoch, (segment_id, one) in enumerate(zip(IDS, frames, strict=False), 1)
     ]
 

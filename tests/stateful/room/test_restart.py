@@ -111,7 +111,7 @@ def test_forged_frames_sent_while_the_paper_is_shut_are_found_when_it_opens(
         async with live_room(world) as live:
             moved(driver, live)
             await driver.reattach()
-            forger = SegmentWriter(bytes(32), driver.segment_id)
+            forger = SegmentWriter(bytes(32), driver.segment_id, builders.KIOSK)
             forged = [forger.append(b"{}") for _ in range(2)]
             await driver.send(Save(segment_id=driver.segment_id, first_seq=1, frames=(forged[1],)))
             driver.frames[driver.segment_id].append(forged[1])
@@ -144,7 +144,7 @@ def test_a_kiosk_that_wrote_while_the_server_was_away_brings_all_its_segments(
             await driver.save(builders.response_recorded("i1.1", "A"))
         assert driver.begin
         second = builders.SEGMENT_ID
-        writer = SegmentWriter(driver.begin.journal_key, second)
+        writer = SegmentWriter(driver.begin.journal_key, second, builders.KIOSK)
         driver.frames[second] = [
             writer.append(encode_entry(entry))
             for entry in (

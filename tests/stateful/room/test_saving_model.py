@@ -26,7 +26,6 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection as DatabaseConnection
 
-from exam_core.crypto.signing import generate_signing_key, public_key_of
 from exam_core.errors import StorageError
 from exam_core.formats.journal import (
     SegmentWriter,
@@ -41,6 +40,7 @@ from exam_core.formats.journal_entries import (
     SessionSubmitted,
     encode_entry,
 )
+from exam_core.formats.journal_reading import FormShape
 from exam_core.model.identifiers import FormNumber, PartId, SeatId, SegmentId
 from exam_core.model.states import SessionState, SittingEvent, SittingState
 from exam_core.protocol.http import LogInRequest
@@ -60,7 +60,7 @@ from exam_server.room.folder import RoomFolder
 from exam_server.room.live import Connection, LiveSession
 from exam_server.room.serve import build_room, open_store
 from exam_server.room.services.enrolment import EnrolledKiosk
-from exam_server.room.services.opening import FormShape, OpenedPaper
+from exam_server.room.services.opening import OpenedPaper
 from exam_server.room.web.context import RoomContext
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
@@ -75,7 +75,7 @@ SEAT = SeatId("A01")
 KIOSK = EnrolledKiosk(
     fingerprint="f1" * 32,
     seat_id=SEAT,
-    signing_key=public_key_of(generate_signing_key()),
+    signing_key=builders.KIOSK.public_key,
     enrolled_by="li",
     issued_utc_ms=0,
 )
@@ -177,7 +177,7 @@ class SavingMachine(RuleBasedStateMachine):
             self.segments += 1
             segment_id = SegmentId(f"{self.segments:032x}")
             key = derive_journal_key(SECRET, self.session_id)
-            self.writer = SegmentWriter(key, segment_id)
+            self.writer = SegmentWriter(key, segment_id, builders.KIOSK)
             self.frames[segment_id] = []
             self.entries[segment_id] = []
             self.acked[segment_id] = 0

@@ -28,7 +28,9 @@ ENTRIES = builders.entries()
 
 
 def _journal(files: MemoryFiles, segment_id: SegmentId = SECOND) -> SessionJournal:
-    return SessionJournal(files, FOLDER, clock_ms=lambda: 0, segment_id=segment_id)
+    return SessionJournal(
+        files, FOLDER, signer=builders.KIOSK, clock_ms=lambda: 0, segment_id=segment_id
+    )
 
 
 def _unlocked(files: MemoryFiles, segment_id: SegmentId = SECOND) -> SessionJournal:
@@ -168,7 +170,7 @@ def test_a_full_disk_is_said_and_heals_by_retrying() -> None:
     """While the disk is full entries are not kept, and that is said; then they are."""
     files = MemoryFiles()
     now_ms = [0]
-    journal = SessionJournal(files, FOLDER, clock_ms=lambda: now_ms[0])
+    journal = SessionJournal(files, FOLDER, signer=builders.KIOSK, clock_ms=lambda: now_ms[0])
     assert journal.segment_id != draw_segment_id()
     journal.unlock(KEY)
     files.fault = lambda _call, name, _path: (

@@ -27,7 +27,9 @@ def _journal() -> SessionJournal:
     files = MemoryFiles()
     content = content_of(EARLIER, builders.frames(segment_id=EARLIER))
     files.put(segment_path(FOLDER, EARLIER, 1), content)
-    journal = SessionJournal(files, FOLDER, clock_ms=lambda: 0, segment_id=OWN)
+    journal = SessionJournal(
+        files, FOLDER, signer=builders.KIOSK, clock_ms=lambda: 0, segment_id=OWN
+    )
     journal.unlock(builders.JOURNAL_KEY)
     journal.append(builders.segment_started())
     return journal

@@ -6,12 +6,11 @@ import struct
 import pytest
 
 from exam_core import limits
+from exam_core.crypto.signing import Signer, signature_holds
 from exam_core.errors import InputError, IntegrityError
 from exam_core.formats.journal import (
     HEADER_BYTES,
     KEY_BYTES,
-    Health,
-    RecoveredSegment,
     SegmentCipher,
     SegmentWriter,
     derive_journal_key,
@@ -20,12 +19,12 @@ from exam_core.formats.journal import (
     next_head,
     open_chain,
     receipt_of,
-    recover_segment,
     segment_header,
     segment_id_of,
 )
+from exam_core.formats.journal_recovery import Health, RecoveredSegment, recover_segment
 from exam_core.model.identifiers import SegmentId, SessionId
-from tests.support.builders import JOURNAL_KEY, SEGMENT_ID, frames, segment
+from tests.support.builders import JOURNAL_KEY, KIOSK, SEGMENT_ID, STRANGER, frames, segment
 from tests.support.refusals import refuses
 
 PAYLOADS = (b"one", b"two", b"three", b"")
@@ -57,14 +56,9 @@ def test_a_whole_segment_is_clean() -> None:
     for frame in FRAMES:
         head = next_head(head, frame)
 
-    assert found == RecoveredSegment(
-        segment_id=SEGMENT_ID,
-        health=Health.CLEAN,
-        good_bytes=len(FILE),
-        head=head,
-        frames=FRAMES,
-        payloads=list(PAYLOADS),
-    )
+    assert (found.segment_id, found.health) == (SEGMENT_ID, Health.CLEAN)
+    assert (found.good_bytes, found.head) == (len(FILE), head)
+    assert (found.frames, found.payloads) == (FRAMES, list(PAYLOADS))
 
 
 def test_a_segment_without_frames_is_clean() -> None:
@@ -76,7 +70,7 @@ def test_a_segment_without_frames_is_clean() -> None:
 
 def test_the_writer_counts_and_chains() -> None:
     """The attributes of the writer follow every frame."""
-    writer = SegmentWriter(JOURNAL_KEY, SEGMENT_ID)
+    writer = SegmentWriter(JOURNAL_KEY, SEGMENT_ID, KIOSK)
 
     assert (writer.seq, writer.head) == (0, first_head(SEGMENT_ID))
     assert [writer.append(payload) for payload in PAYLOADS] == FRAMES
@@ -169,7 +163,7 @@ def test_a_foreign_key_reads_nothing_and_alarms() -> None:
 
 def test_frames_sealed_twice_differ_from_a_fork() -> None:
     """Two frames with one number that chain to different heads cannot both count."""
-    fork = SegmentCipher(JOURNAL_KEY, SEGMENT_ID).seal(1, bytes(32), b"fork")
+    fork = SegmentCipher(JOURNAL_KEY, SEGMENT_ID).seal(1, bytes(32), b"fork", KIOSK)
 
     found = recovered(segment_header(SEGMENT_ID) + FRAMES[0] + fork)
 
@@ -205,7 +199,7 @@ def test_a_segment_id_has_one_spelling(text: str) -> None:
         FRAMES[0][:-1],
         FRAMES[0] + b"\0",
         b"\0" + FRAMES[0][1:],
-        b"\xe5\x4aRC" + struct.pack("<IQ", 47, 0) + bytes(47),
+        b"\xe5\x4aRC" + struct.pack("<IQ", 111, 0) + bytes(111),
         b"\xe5\x4aRC"
         + struct.pack("<IQ", limits.journal_frame_bytes_max + 1, 0)
         + bytes(limits.journal_frame_bytes_max + 1),
@@ -237,42 +231,45 @@ def test_payload_size_is_limited() -> None:
 
     assert recovered(segment(largest, b"after")).payloads == [largest, b"after"]
     with refuses(InputError, "journal.frame"):
-        SegmentWriter(JOURNAL_KEY, SEGMENT_ID).append(largest + b"\0")
+        SegmentWriter(JOURNAL_KEY, SEGMENT_ID, KIOSK).append(largest + b"\0")
 
 
 def test_a_chain_opens_whole() -> None:
     """All payloads in order, or none."""
-    assert open_chain(JOURNAL_KEY, SEGMENT_ID, FRAMES) == list(PAYLOADS)
-    assert open_chain(JOURNAL_KEY, SEGMENT_ID, []) == []
+    assert open_chain(JOURNAL_KEY, SEGMENT_ID, FRAMES, KIOSK.public_key) == list(PAYLOADS)
+    assert open_chain(JOURNAL_KEY, SEGMENT_ID, [], KIOSK.public_key) == []
 
 
 @pytest.mark.parametrize("order", [[1], [0, 2], [0, 0], [1, 0, 2, 3], [0, 1, 3, 2]])
 def test_a_chain_with_a_gap_is_refused(order: list[int]) -> None:
     """Missing, repeated and swapped frames are refused at their place."""
     with refuses(IntegrityError, "journal.chain"):
-        open_chain(JOURNAL_KEY, SEGMENT_ID, [FRAMES[at] for at in order])
+        open_chain(JOURNAL_KEY, SEGMENT_ID, [FRAMES[at] for at in order], KIOSK.public_key)
 
 
 def test_a_fork_is_refused() -> None:
     """The right number is not enough: the frame must follow the frames before it."""
-    fork = SegmentCipher(JOURNAL_KEY, SEGMENT_ID).seal(1, first_head(SEGMENT_ID), b"fork")
+    fork = SegmentCipher(JOURNAL_KEY, SEGMENT_ID).seal(1, first_head(SEGMENT_ID), b"fork", KIOSK)
 
     with refuses(IntegrityError, "journal.chain") as caught:
-        open_chain(JOURNAL_KEY, SEGMENT_ID, [FRAMES[0], fork])
+        open_chain(JOURNAL_KEY, SEGMENT_ID, [FRAMES[0], fork], KIOSK.public_key)
     assert caught.value.facts == {"seq": 1}
 
 
 def test_an_endless_chain_is_refused() -> None:
     """More frames than anybody can write are refused before any is opened."""
     with refuses(InputError, "journal.frame"):
-        open_chain(JOURNAL_KEY, SEGMENT_ID, [b""] * (limits.journal_frames_max + 1))
+        open_chain(
+            JOURNAL_KEY, SEGMENT_ID, [b""] * (limits.journal_frames_max + 1), KIOSK.public_key
+        )
 
 
 def test_every_session_and_segment_has_its_own_key() -> None:
     """One secret gives different keys to different sessions, and those to different segments."""
     keys = {derive_journal_key(b"s" * 32, SessionId(name * 16)) for name in ("0a", "0b")}
     sealed = {
-        SegmentCipher(JOURNAL_KEY, name).seal(0, bytes(32), b"") for name in (SEGMENT_ID, OTHER_ID)
+        SegmentCipher(JOURNAL_KEY, name).seal(0, bytes(32), b"", KIOSK)
+        for name in (SEGMENT_ID, OTHER_ID)
     }
 
     assert {len(key) for key in keys} == {KEY_BYTES}
@@ -285,3 +282,32 @@ def test_the_receipt_is_the_hash_of_the_submit_frame() -> None:
 
     assert receipt_of(FRAMES[-1]).replace(" ", "") == digest[:40]
     assert len(receipt_of(FRAMES[-1]).split(" ")) == 10
+
+
+def test_a_frame_bears_the_signature_of_its_kiosk() -> None:
+    """Over label, segment, number, head and payload; any other key, place or payload fails."""
+    cipher = SegmentCipher(JOURNAL_KEY, SEGMENT_ID)
+    opened = cipher.open(FRAMES[1])
+    message = (
+        b"gongyuan/frame/v1\n" + bytes.fromhex(SEGMENT_ID) + (1).to_bytes(8, "big") + opened.head
+    )
+
+    assert signature_holds(message + opened.payload, opened.signature, KIOSK.public_key)
+    assert cipher.is_signed(1, opened, KIOSK.public_key)
+    assert not cipher.is_signed(2, opened, KIOSK.public_key)
+    assert not cipher.is_signed(1, opened._replace(payload=b"other"), KIOSK.public_key)
+    assert not cipher.is_signed(1, opened._replace(head=bytes(32)), KIOSK.public_key)
+    assert not cipher.is_signed(1, opened, Signer(STRANGER).public_key)
+    assert not SegmentCipher(JOURNAL_KEY, OTHER_ID).is_signed(1, opened, KIOSK.public_key)
+
+
+def test_a_chain_of_another_kiosk_is_refused() -> None:
+    """The place of the first frame that the kiosk did not sign is named."""
+    writer = SegmentWriter(JOURNAL_KEY, SEGMENT_ID, KIOSK)
+    chain = [writer.append(b"one")]
+    writer._signer = Signer(STRANGER)
+    chain.append(writer.append(b"two"))
+
+    with refuses(IntegrityError, "journal.signature") as caught:
+        open_chain(JOURNAL_KEY, SEGMENT_ID, chain, KIOSK.public_key)
+    assert caught.value.facts == {"seq": 1}

@@ -1,15 +1,15 @@
 """What of a session's journal counts, and what is named as an anomaly instead."""
 
-from dataclasses import dataclass
-
 import pytest
 
 from exam_core import limits
+from exam_core.crypto.signing import PublicSigningKey, Signer
 from exam_core.errors import InputError, IntegrityError
 from exam_core.formats.journal import SegmentWriter, first_head, next_head, receipt_of
 from exam_core.formats.journal_entries import Entry, ReviewFlagSet, encode_entry
 from exam_core.formats.journal_reading import (
     Anomaly,
+    FormShape,
     HeldSegment,
     SegmentChecker,
     SessionFacts,
@@ -17,7 +17,6 @@ from exam_core.formats.journal_reading import (
     read_session,
 )
 from exam_core.model.identifiers import ChoiceId, FormNumber, ItemId, PartId, SegmentId
-from exam_core.model.items import Part
 from exam_core.model.responses import ChoiceResponse, TextResponse
 from tests.support import builders
 from tests.support.builders import response_recorded, segment_started, session_submitted
@@ -27,19 +26,11 @@ PART_ID = "i1.1"
 OTHER_SEGMENT = SegmentId("0e" * 16)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """The builder's form."""
-
-    parts: dict[PartId, Part]
-    item_ids: frozenset[ItemId]
-
-
 FACTS = SessionFacts(
     session_id=builders.SESSION_ID,
     manifest_sha256="ab" * 32,
     form_number=FormNumber(1),
-    shape=Shape(
+    shape=FormShape(
         parts={part.part_id: part for part in FORM.parts()},
         item_ids=frozenset(item.item_id for item in FORM.items),
     ),
@@ -47,11 +38,16 @@ FACTS = SessionFacts(
 )
 
 
+STRANGER = Signer(builders.STRANGER)
+
+
 def frames_of(
-    *entries: Entry | bytes, segment_id: SegmentId = builders.SEGMENT_ID
+    *entries: Entry | bytes,
+    segment_id: SegmentId = builders.SEGMENT_ID,
+    signer: Signer = builders.KIOSK,
 ) -> tuple[bytes, ...]:
     """The chained frames of entries, and of payloads as they are."""
-    writer = SegmentWriter(builders.JOURNAL_KEY, segment_id)
+    writer = SegmentWriter(builders.JOURNAL_KEY, segment_id, signer)
     return tuple(
         writer.append(one if isinstance(one, bytes) else encode_entry(one)) for one in entries
     )
@@ -60,7 +56,15 @@ def frames_of(
 def read(*frames: bytes) -> SessionReading:
     """What a session of one segment with these frames holds."""
     return read_session(
-        FACTS, [HeldSegment(segment_id=builders.SEGMENT_ID, epoch=1, frames=frames)]
+        FACTS,
+        [
+            HeldSegment(
+                segment_id=builders.SEGMENT_ID,
+                signing_key=builders.KIOSK.public_key,
+                epoch=1,
+                frames=frames,
+            )
+        ],
     )
 
 
@@ -171,7 +175,7 @@ def test_from_the_first_frame_that_does_not_hold_a_segment_is_left_out() -> None
 
 def test_a_frame_with_the_number_of_another_place_ends_the_segment() -> None:
     """The head before it is right, and it claims a place further on."""
-    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID)
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID, builders.KIOSK)
     start = writer.append(encode_entry(segment_started()))
     writer.seq = 5
     moved = writer.append(encode_entry(response_recorded(PART_ID)))
@@ -181,12 +185,16 @@ def test_a_frame_with_the_number_of_another_place_ends_the_segment() -> None:
 
 def test_keyless_garbage_in_front_spoils_its_own_segment_only() -> None:
     """A segment that begins with garbage is left out; the next one counts."""
-    garbage = SegmentWriter(bytes(32), OTHER_SEGMENT)
+    garbage = SegmentWriter(bytes(32), OTHER_SEGMENT, builders.KIOSK)
     bad = HeldSegment(
-        segment_id=OTHER_SEGMENT, epoch=1, frames=(garbage.append(b"{}"), garbage.append(b"{}"))
+        segment_id=OTHER_SEGMENT,
+        signing_key=builders.KIOSK.public_key,
+        epoch=1,
+        frames=(garbage.append(b"{}"), garbage.append(b"{}")),
     )
     good = HeldSegment(
         segment_id=builders.SEGMENT_ID,
+        signing_key=builders.KIOSK.public_key,
         epoch=2,
         frames=frames_of(segment_started(), response_recorded(PART_ID), session_submitted()),
     )
@@ -207,12 +215,22 @@ def test_nothing_counts_after_the_submit_entry() -> None:
     )
     again = HeldSegment(
         segment_id=OTHER_SEGMENT,
+        signing_key=builders.KIOSK.public_key,
         epoch=2,
         frames=frames_of(segment_started(), session_submitted(), segment_id=OTHER_SEGMENT),
     )
 
     reading = read_session(
-        FACTS, [again, HeldSegment(segment_id=builders.SEGMENT_ID, epoch=1, frames=frames)]
+        FACTS,
+        [
+            again,
+            HeldSegment(
+                segment_id=builders.SEGMENT_ID,
+                signing_key=builders.KIOSK.public_key,
+                epoch=1,
+                frames=frames,
+            ),
+        ],
     )
 
     assert picked(reading) == "A"
@@ -235,14 +253,24 @@ def test_what_a_room_never_exports_is_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(InputError, match=r"journal\.frame"):
         read(*frames)
     with pytest.raises(InputError, match=r"journal\.malformed"):
-        read_session(FACTS, [HeldSegment(segment_id=SegmentId("x"), epoch=1, frames=())])
+        read_session(
+            FACTS,
+            [
+                HeldSegment(
+                    segment_id=SegmentId("x"),
+                    signing_key=builders.KIOSK.public_key,
+                    epoch=1,
+                    frames=(),
+                )
+            ],
+        )
 
 
 def test_a_frame_that_was_kept_unseen_and_does_not_hold_ends_the_chain() -> None:
     """A kiosk cannot go on behind its own garbage, also when the chain covers the garbage."""
-    checker = SegmentChecker(FACTS, builders.SEGMENT_ID)
+    checker = SegmentChecker(FACTS, builders.SEGMENT_ID, builders.KIOSK.public_key)
     head = first_head(builders.SEGMENT_ID)
-    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID)
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID, builders.KIOSK)
     for _ in range(2):
         with pytest.raises(InputError, match=r"journal\.frame"):
             checker.check(b"garbage", head)
@@ -257,7 +285,7 @@ def test_a_frame_that_was_kept_unseen_and_does_not_hold_ends_the_chain() -> None
 
 def test_a_frame_that_was_refused_leaves_its_place_free() -> None:
     """The right frame is accepted at the place where a wrong one was refused."""
-    checker = SegmentChecker(FACTS, builders.SEGMENT_ID)
+    checker = SegmentChecker(FACTS, builders.SEGMENT_ID, builders.KIOSK.public_key)
     head = first_head(builders.SEGMENT_ID)
     (frame,) = frames_of(segment_started())
     with pytest.raises(IntegrityError, match=r"journal\.frame"):
@@ -268,3 +296,96 @@ def test_a_frame_that_was_refused_leaves_its_place_free() -> None:
     assert refused.entry is None
     assert refused.refusal is not None
     assert refused.refusal[0] == "journal.entry"
+
+
+def signed_by(*signers: Signer) -> tuple[bytes, ...]:
+    """A chain that says A, B, C … after its start, each frame signed by the next of these."""
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID, builders.KIOSK)
+    entries: list[Entry] = [segment_started()]
+    entries += [response_recorded(PART_ID, letter) for letter in "ABCD"]
+    frames = []
+    for entry, signer in zip(entries, signers, strict=False):
+        writer._signer = signer
+        frames.append(writer.append(encode_entry(entry)))
+    return tuple(frames)
+
+
+def test_what_stands_after_the_last_good_signature_does_not_count() -> None:
+    """Whoever has the journal key and not the kiosk's can add nothing; what was there counts."""
+    kiosk = builders.KIOSK
+
+    for signers, letter, anomalies in (
+        ((kiosk, kiosk, kiosk), "B", []),
+        ((kiosk, kiosk, STRANGER, STRANGER), "A", [(2, "journal.signature", 2)]),
+        ((STRANGER, STRANGER), "", [(0, "journal.signature", 2)]),
+        ((kiosk, STRANGER, kiosk), "B", []),  # the kiosk signed the chain through it
+    ):
+        reading = read(*signed_by(*signers))
+        assert picked(reading) == letter
+        assert found(reading) == anomalies
+
+
+def test_a_broken_chain_and_a_missing_signature_are_both_named() -> None:
+    """The chain ends where a frame was altered; what of it nobody signed is named besides."""
+    frames = signed_by(builders.KIOSK, STRANGER, STRANGER, STRANGER)
+
+    reading = read(*frames[:3], _altered(frames[3]))
+
+    assert found(reading) == [(1, "journal.signature", 2), (3, "journal.frame", 1)]
+
+
+def test_a_first_entry_that_names_another_key_does_not_count() -> None:
+    """The room enrolled the kiosk that attached; whatever the entry claims, that key holds."""
+    start = segment_started(kiosk_key=STRANGER.public_key)
+
+    assert found(read(*frames_of(start, response_recorded(PART_ID)))) == [
+        (0, "journal.signature", 1)
+    ]
+    foreign = frames_of(start, response_recorded(PART_ID), signer=STRANGER)
+    assert found(read(*foreign)) == [(0, "journal.signature", 2)]
+
+
+def test_a_frame_signed_by_another_is_refused_and_leaves_its_place_free() -> None:
+    """The right frame is accepted at that place; nothing goes on behind one that was kept."""
+    checker = SegmentChecker(FACTS, builders.SEGMENT_ID, builders.KIOSK.public_key)
+    head = first_head(builders.SEGMENT_ID)
+    foreign, after = frames_of(segment_started(), response_recorded(PART_ID), signer=STRANGER)
+    with pytest.raises(IntegrityError, match=r"journal\.signature"):
+        checker.check(foreign, head)
+    with pytest.raises(IntegrityError, match=r"journal\.chain"):
+        checker.check(after, next_head(head, foreign))
+
+    (right,) = frames_of(segment_started())
+    assert checker.check(right, head).entry == segment_started()
+
+
+def test_frames_that_were_kept_unseen_are_opened_up_to_the_first_that_does_not_follow() -> None:
+    """How far the kiosk answers for a segment is found without refusing anything."""
+    checker = SegmentChecker(FACTS, builders.SEGMENT_ID, builders.KIOSK.public_key)
+    frames = signed_by(builders.KIOSK, STRANGER, builders.KIOSK, STRANGER)
+    heads = [first_head(builders.SEGMENT_ID)]
+    for frame in frames:
+        heads.append(next_head(heads[-1], frame))
+    given = list(zip(frames, heads, strict=False))
+
+    opened = checker.opened(given)
+
+    assert len(opened) == 4
+    assert checker.signed_until(opened) == 3
+    assert checker.signed_until(opened[3:], 3) == 0
+    assert len(checker.opened([*given[:2], (_altered(frames[2]), heads[2])])) == 2
+    assert len(checker.opened([*given[:2], (frames[2], heads[1])])) == 2
+    assert checker.check(frames[0], heads[0]).entry == segment_started()
+
+
+def test_a_room_that_names_no_key_is_refused() -> None:
+    """The key of a segment is the centre's word, not the kiosk's."""
+    segment = HeldSegment(
+        segment_id=builders.SEGMENT_ID,
+        epoch=1,
+        signing_key=PublicSigningKey("no key"),
+        frames=frames_of(segment_started()),
+    )
+
+    with pytest.raises(InputError, match=r"signing\.key"):
+        read_session(FACTS, [segment])

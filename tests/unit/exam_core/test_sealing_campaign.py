@@ -21,8 +21,8 @@ from exam_core.formats.audit_log import AuditEntry, next_entry, verify_lines
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import sign_centre, verify_centre
 from exam_core.formats.dsse import sign_envelope
-from exam_core.formats.journal import Health, recover_segment
 from exam_core.formats.journal_entries import decode_entry, encode_entry
+from exam_core.formats.journal_recovery import Health, recover_segment
 from exam_core.formats.opening_bundle import (
     LockedBundle,
     open_bundle,

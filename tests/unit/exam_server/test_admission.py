@@ -11,6 +11,7 @@ from exam_server.room.serve import open_store
 from exam_server.room.services import admission, conduct
 from exam_server.room.services.enrolment import JoinCodes
 from exam_server.store import room as tables
+from tests.support import builders
 from tests.support.fake_clock import FakeClock
 from tests.support.live_room import WANG
 from tests.support.room_world import RoomWorld
@@ -174,7 +175,8 @@ def test_a_segment_belongs_to_one_session_and_keeps_its_epoch(door: Door) -> Non
             session_id=session,  # type: ignore[arg-type]  # another session's on purpose
             segment_id=segment,  # type: ignore[arg-type]
             seat_id=A01,
-        )
+            signing_key=builders.KIOSK.public_key,
+        )[0]
 
     assert [epoch("0a" * 16), epoch("0b" * 16), epoch("0a" * 16)] == [1, 2, 1]
     with pytest.raises(ExamError, match=r"journal\.segments"):

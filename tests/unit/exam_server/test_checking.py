@@ -5,10 +5,10 @@ import pytest
 from exam_core.errors import IntegrityError
 from exam_core.formats.journal import SegmentWriter, first_head
 from exam_core.formats.journal_entries import Entry, ReviewFlagSet, encode_entry
+from exam_core.formats.journal_reading import FormShape
 from exam_core.model.identifiers import FormNumber, ItemId, PartId
 from exam_core.model.responses import ChoiceResponse, TextResponse
 from exam_server.room.saving.checking import AnswerTally, SegmentChecker, SessionFacts
-from exam_server.room.services.opening import FormShape
 from tests.support import builders
 
 FORM = builders.form()
@@ -26,8 +26,8 @@ FACTS = SessionFacts(
 
 def refusal_of(*entries: Entry) -> str:
     """The code that flags the last of these entries, or empty."""
-    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID)
-    checker = SegmentChecker(FACTS, builders.SEGMENT_ID)
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID, builders.KIOSK)
+    checker = SegmentChecker(FACTS, builders.SEGMENT_ID, builders.KIOSK.public_key)
     refusal = None
     for entry in entries:
         head = writer.head
@@ -85,9 +85,9 @@ def test_the_first_entry_and_only_the_first_starts_a_segment() -> None:
 
 def test_a_payload_that_is_no_entry_is_flagged() -> None:
     """The frame is sound and keeps its place; what it says does not count."""
-    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID)
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID, builders.KIOSK)
     frame = writer.append(b"nonsense")
-    checked = SegmentChecker(FACTS, builders.SEGMENT_ID).check(
+    checked = SegmentChecker(FACTS, builders.SEGMENT_ID, builders.KIOSK.public_key).check(
         frame, first_head(builders.SEGMENT_ID)
     )
 
@@ -98,9 +98,9 @@ def test_a_payload_that_is_no_entry_is_flagged() -> None:
 
 def test_a_frame_that_was_altered_or_not_chained_takes_no_place() -> None:
     """Seal and chain are checked before anything is read."""
-    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID)
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID, builders.KIOSK)
     frame = writer.append(encode_entry(builders.segment_started()))
-    checker = SegmentChecker(FACTS, builders.SEGMENT_ID)
+    checker = SegmentChecker(FACTS, builders.SEGMENT_ID, builders.KIOSK.public_key)
     altered = frame[:-1] + bytes([frame[-1] ^ 1])
 
     with pytest.raises(IntegrityError, match=r"journal\.frame"):

@@ -10,7 +10,7 @@ from tests.support import builders
 
 def ledger(frames: list[bytes], durable: int | None = None) -> SegmentLedger:
     """A ledger that took these frames."""
-    one = SegmentLedger(builders.SEGMENT_ID, 1)
+    one = SegmentLedger(builders.SEGMENT_ID, 1, builders.KIOSK.public_key)
     for place, frame in enumerate(frames, 1):
         one.take(frame)
         if durable is None or place <= durable:
@@ -30,7 +30,7 @@ def test_only_frames_that_are_not_held_are_new() -> None:
 
 def test_the_head_follows_the_journal() -> None:
     """The server's head is the one the kiosk has."""
-    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID)
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID, builders.KIOSK)
     frames = [writer.append(b"{}") for _ in range(5)]
 
     assert ledger(frames).durable_head == writer.head

@@ -163,7 +163,7 @@ def _writer() -> SegmentWriter:
     """Candidate 1's kiosk, key and all, at the beginning of its segment."""
     session = world_session(1)
     key = derive_journal_key(builders.JOURNAL_KEY, session.session_id)
-    return SegmentWriter(key, session.segments[0].segment_id)
+    return SegmentWriter(key, session.segments[0].segment_id, builders.KIOSK)
 
 
 def _saying(bad: Entry | bytes, *, is_first: bool = False) -> SessionRecord:
@@ -173,6 +173,8 @@ def _saying(bad: Entry | bytes, *, is_first: bool = False) -> SessionRecord:
         session_id=world_session(1).session_id,
         manifest_sha256=MANIFEST_SHA256,
         form_number=FormNumber(1),
+        seat_id=builders.candidate(1).seat_id,
+        kiosk_key=builders.KIOSK.public_key,
     )
     extra = bad if isinstance(bad, bytes) else encode_entry(bad)
     payloads = [extra] if is_first else [encode_entry(start), extra]
@@ -192,7 +194,7 @@ def _response(part: PartId, response: Response) -> Entry:
 
 def _behind_garbage() -> SessionRecord:
     """Garbage sealed with no key of ours takes the first places, before an honest segment."""
-    garbage = SegmentWriter(bytes(32), SegmentId("0d" * 16))
+    garbage = SegmentWriter(bytes(32), SegmentId("0d" * 16), builders.KIOSK)
     session = world_session(1)
     bad = msgspec.structs.replace(
         session.segments[0],

@@ -101,7 +101,7 @@ def _create_sessions() -> None:
         "segment",
         *_texts("segment_id", "session_id"),
         sa.Column("epoch", sa.Integer(), nullable=False),
-        *_texts("seat_id"),
+        *_texts("seat_id", "signing_key"),
         sa.PrimaryKeyConstraint("segment_id", name=op.f("pk_segment")),
         sa.ForeignKeyConstraint(
             ["session_id"], ["session.session_id"], name=op.f("fk_segment_session_id_session")
