@@ -1,0 +1,117 @@
+"""Only what the enrolled kiosk of a seat signed counts, in the room and in what leaves it."""
+
+import asyncio
+
+from exam_core.crypto.signing import Signer
+from exam_core.formats.journal import SegmentWriter
+from exam_core.formats.journal_entries import encode_entry
+from exam_core.model.identifiers import SeatId
+from exam_core.protocol.messages import Refused, Save
+from exam_server.room.services.results import _records
+from exam_server.store import room as tables
+from tests.support import builders
+from tests.support.kiosk_driver import KioskDriver
+from tests.support.live_room import LiveRoom, live_room
+from tests.support.room_world import RoomWorld
+from tests.support.scenes import session_of, until
+
+STRANGER = Signer(builders.STRANGER)
+
+
+def forger_of(driver: KioskDriver) -> SegmentWriter:
+    """Somebody with the session's journal key, at the kiosk's place, without the kiosk's key."""
+    assert driver.begin
+    assert driver.writer
+    forger = SegmentWriter(driver.begin.journal_key, driver.segment_id, STRANGER)
+    forger.seq, forger.head = driver.writer.seq, driver.writer.head
+    return forger
+
+
+def moved(driver: KioskDriver, live: LiveRoom) -> None:
+    """The kiosk finds the server at its new port."""
+    driver.kiosk_url = live.kiosk_url
+    live.drivers.append(driver)
+
+
+def test_a_frame_that_another_signed_is_refused_and_kept_as_evidence(world: RoomWorld) -> None:
+    """Its place stays free: the kiosk's own frame is taken there afterwards."""
+
+    async def play() -> None:
+        async with live_room(world) as live:
+            await live.start()
+            driver = await live.writing()
+            forged = forger_of(driver).append(encode_entry(builders.response_recorded("i1.1")))
+
+            await driver.send(Save(segment_id=driver.segment_id, first_seq=1, frames=(forged,)))
+
+            refused = await driver.expect(Refused)
+            assert (refused.code, refused.seq) == ("journal.signature", 1)
+            await until(lambda: bool(live.room.hub.state.alarms))
+            await until(lambda: _refused_frames(live) == 1)
+            await driver.save(builders.response_recorded("i2.1", "B"))
+            assert session_of(live, driver).tally.answered == 1
+
+    asyncio.run(play())
+
+
+def _refused_frames(live: LiveRoom) -> int:
+    with live.room.store.transaction() as db:
+        return tables.count_refused(db)
+
+
+def test_frames_kept_unseen_count_up_to_the_kiosks_last_signature(world: RoomWorld) -> None:
+    """What was sent while the paper was shut and is not the kiosk's gets its flag at the opening.
+
+    A frame in between whose chain the kiosk signed later counts: the signature covers it.
+    """
+
+    async def play() -> None:
+        async with live_room(world) as live:
+            await live.start()
+            driver = await live.writing()
+        async with live_room(world) as live:
+            moved(driver, live)
+            await driver.reattach()
+            forger = forger_of(driver)
+            frames = [forger.append(encode_entry(builders.response_recorded("i1.1")))]
+            forger._signer = Signer(driver.signing_key)
+            frames.append(forger.append(encode_entry(builders.response_recorded("i2.1"))))
+            forger._signer = STRANGER
+            frames += [
+                forger.append(encode_entry(builders.response_recorded("i3.1"))) for _ in range(2)
+            ]
+            await driver.send(Save(segment_id=driver.segment_id, first_seq=1, frames=tuple(frames)))
+            await until(lambda: session_of(live, driver).ledgers[driver.segment_id].durable == 5)
+
+            await live.open()
+
+            assert live.room.hub.state.known_flags == {
+                (driver.segment_id, 3, "journal.signature"),
+                (driver.segment_id, 4, "journal.chain"),
+            }
+            assert session_of(live, driver).tally.answered == 2
+            own = forger.append(encode_entry(builders.session_submitted()))
+            await driver.send(Save(segment_id=driver.segment_id, first_seq=5, frames=(own,)))
+            assert (await driver.expect(Refused)).code in {"journal.signature", "journal.chain"}
+
+    asyncio.run(play())
+
+
+def test_a_segment_keeps_the_key_of_the_kiosk_that_attached_it(world: RoomWorld) -> None:
+    """It stands in the database, survives a restart, and travels with the results."""
+
+    async def play() -> None:
+        async with live_room(world) as live:
+            await live.start()
+            driver = await live.writing()
+            await driver.submit()
+            await until(lambda: bool(session_of(live, driver).receipt))
+        async with live_room(world) as live:
+            ledger = session_of(live, driver).ledgers[driver.segment_id]
+            assert ledger.signing_key == driver.claimed_key
+            with live.room.store.transaction() as db:
+                (record,) = _records(db)
+            (segment,) = record.segments
+            assert (segment.seat_id, segment.signing_key) == (SeatId("A01"), driver.claimed_key)
+
+    asyncio.run(play())
