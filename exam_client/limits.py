@@ -4,7 +4,9 @@ from exam_core.limits import MIB
 
 # Files
 config_bytes_max = 64 * 1024  # root, centre descriptor, kiosk.json: a few kilobytes each
-package_bytes_max = 2048 * MIB  # read whole: a wrong file must not fill the memory
+package_bytes_max = 2048 * MIB  # a wrong file must not fill the disk
+package_block_bytes = 1 * MIB  # so much of a download is in memory
+sittings_remembered_max = 200  # whose highest sequence a kiosk keeps; a year of exams
 resume_bytes_max = 16 * 1024  # one session's token, names and receipt
 segment_bytes_max = 512 * MIB  # two hours at 25 large entries a second
 segment_files_max = 1_000  # starts of one kiosk in one session; more is a crash loop

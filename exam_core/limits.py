@@ -4,13 +4,20 @@ KIB = 1024
 MIB = 1024 * KIB
 
 # Paper package
-manifest_bytes_max = 4 * MIB  # 10,000 members of 300 bytes each, with room to spare
-member_bytes_max = 64 * MIB  # one form with its images; a kiosk holds it in memory
-package_members_max = 20_000
+manifest_bytes_max = 8 * MIB  # 22,000 members of 160 bytes each, in base64, with room to spare
+read_chunk_bytes = 1 * MIB  # so much of a package is in memory while it is verified
+member_bytes_max = 64 * MIB  # one form; a kiosk holds it in memory
+package_forms_max = 20_000
+package_images_max = 2_000
+package_id_chars_max = 64  # exam, sitting, paper: written on labels and in file names
+package_title_chars_max = 200
+scoring_note_chars_max = 2_000  # shown on the page with the rules
+utc_ms_max = 253_402_300_799_999  # the end of the year 9999, where calendars of languages end
 results_recipients_max = 16  # grading sites and their spare keys; more is a mistake
 officials_min = 2  # the two-person rule
 officials_max = 8  # a chief, deputies, and one for each shift; more is a list, not an office
-signatures_max = 16  # signers of one envelope; more is nonsense or an attack
+root_keys_max = 8  # people at headquarters who may sign
+signatures_max = 16  # a change of root has the signers of two; more is nonsense or an attack
 age_header_bytes_max = 64 * KIB
 note_chars_max = 16 * KIB  # a checkpoint has 350; sixteen signatures fit
 scrypt_log_n = 18  # 256 MiB and about a second a guess; age's own default, and our maximum
@@ -22,6 +29,11 @@ part_choices_min = 2
 part_choices_max = 8
 part_blanks_max = 10
 stem_chars_max = 20_000  # a case with its material
+item_images_max = 4  # above one stem or material
+image_bytes_max = 4 * MIB
+image_side_max = 8_192  # pixels
+image_pixels_max = 16 * 1024 * 1024  # 64 MiB in a kiosk's memory once decoded
+image_text_chars_max = 500  # what is read to who does not see the picture
 
 # Responses
 response_text_chars_max = 20_000  # ten pages of handwriting; the longest essays have 3,000

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from exam_core.errors import ExamError, InputError, StateError, StorageError, declare
+from exam_core.formats.byte_source import read_chunks
 
 DATA_EXISTS = declare("data.exists", "请换一个空文件夹，或确认旧数据已备份后移走再初始化。")
 DATA_MISSING = declare("data.missing", "请检查 --data 指定的文件夹，或先运行 init 初始化。")
@@ -67,6 +68,70 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise storage_error(error, path.name) from error
+
+
+class FileSource:
+    """A file as `exam_core` reads it: opened for every read, so that it holds nothing open.
+
+    Raises:
+        InputError: `file.unreadable`.
+    """
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        self._path = path
+        self._name = name
+        try:
+            self._size = path.stat().st_size
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file had when this was made."""
+        return self._size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """So many bytes from `offset`; fewer only at the end.
+
+        Raises:
+            InputError: `file.unreadable`.
+        """
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                file.seek(offset)
+                data = file.read(size)
+                while len(data) < size and (more := file.read(size - len(data))):
+                    data += more
+                return data
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> InputError:
+        return InputError(FILE_UNREADABLE, f"读不了{self._name}：{self._path}", reason=str(error))
+
+
+def copy_input(path: Path, to: Path, *, bytes_max: int, name: str) -> None:
+    """Copy a file from outside to a new file of ours, durable when this returns.
+
+    Raises:
+        InputError: `file.unreadable`, `file.too_large`.
+        StorageError: `storage.full`, `storage.failed`; nothing is left at `to`.
+    """
+    source = FileSource(path, name=name)
+    if source.size > bytes_max:
+        raise InputError(FILE_TOO_LARGE, f"{name}超过 {bytes_max} 字节")
+    try:
+        descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                for chunk in read_chunks(source, 0, source.size):
+                    file.write(chunk)
+                os.fsync(file.fileno())
+        except BaseException:
+            to.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise storage_error(error, to.name) from error
 
 
 def sync_folder(folder: Path) -> None:

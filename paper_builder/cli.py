@@ -24,12 +24,12 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("coverage", bank.coverage, "显示题库的覆盖表：领域 × 题型。"),
     ("draw", paper.draw, "抽题组卷：同样的题库、蓝图和种子，得到同样的试卷。"),
     ("print", paper.print_, "把指定各卷印成 PDF：试卷，以及答案及评分标准。"),
-    ("keys", publish.keys, "生成总部的签名密钥（每岗一个，仅本人可读）和信任根。"),
     ("sign-centre", publish.sign_centre, "签名考点文件，考点的服务器和考试机凭它互认。"),
     ("seal", publish.seal, "封装试卷：试卷包、各考点启封包、答案包；显示启封码。"),
 )
 for _name, _command, _help in _COMMANDS:
     app.command(_name, help=_help)(_command)
+app.add_typer(publish.keys, name="keys")
 
 
 def main() -> None:

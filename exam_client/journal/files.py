@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+from exam_core.formats.byte_source import ByteSource
+
 
 class JournalFile(Protocol):
     """A file that grows at its end."""
@@ -41,6 +43,15 @@ class FileSystem(Protocol):
 
     def read(self, path: Path, size_max: int) -> bytes:
         """The content of a file; OSError when it is larger than `size_max` bytes."""
+
+    def append(self, path: Path) -> JournalFile:
+        """A file to go on with at its end, readable by its owner only; made when it is missing."""
+
+    def source(self, path: Path) -> ByteSource:
+        """A file to read at any place; it is opened for every read and holds nothing open."""
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Give a synced file its name, replacing what was there, on disk when this returns."""
 
     def names(self, folder: Path) -> list[str]:
         """The names in a folder, sorted; none when there is no such folder."""
@@ -107,6 +118,20 @@ class RealFileSystem:
             raise OSError(f"file is larger than {size_max} bytes")
         return data
 
+    def append(self, path: Path) -> RealFile:
+        """A file to go on with at its end."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        return RealFile(os.open(path, flags, 0o600))
+
+    def source(self, path: Path) -> "RealSource":
+        """A file to read at any place."""
+        return RealSource(path)
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Give a synced file its name."""
+        path.replace(to)
+        self.sync_folder(to.parent)
+
     def names(self, folder: Path) -> list[str]:
         """The names in a folder, sorted."""
         return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
@@ -131,6 +156,25 @@ class RealFileSystem:
     def remove(self, path: Path) -> None:
         """Remove a file; nothing happens when there is none."""
         path.unlink(missing_ok=True)
+
+
+class RealSource:
+    """A file that is opened for every read, so that it can be replaced on every system."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = path.stat().st_size
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file had when this was made."""
+        return self._size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """So many bytes from `offset`; fewer only at the end. May raise OSError."""
+        with self._path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
 
 
 def _sync_descriptor(descriptor: int) -> None:

@@ -32,6 +32,7 @@ from exam_client.sync.room_http import RoomHttp
 from exam_client.sync.tls import kiosk_trust
 from exam_core.crypto.signing import Signer
 from exam_core.errors import CODES, ExamError, StateError, TransportError
+from exam_core.formats.paper_package import PaperPackage
 from exam_core.model.identifiers import AdmissionNumber
 from exam_core.model.states import SESSION_STATE
 from exam_core.protocol.http import LogInRequest, RoomReply
@@ -210,16 +211,21 @@ class SessionDriver:
             self._cache.load, reply.package_sha256, sitting_id=reply.sitting_id
         )
         if package is None:
-            data = await room.package()
-            package = await asyncio.to_thread(
-                self._cache.store,
-                data,
-                sha256=reply.package_sha256,
-                sitting_id=reply.sitting_id,
-            )
+            package = await self._fetch_package(room, reply)
         self._seat.package = package
         if self.core is not None:
             self.core.attempt.package_arrived(package)
+
+    async def _fetch_package(self, room: RoomHttp, reply: RoomReply) -> PaperPackage:
+        """Download what is missing of the room's package, verify it, keep it."""
+        sha256 = reply.package_sha256
+        download = await asyncio.to_thread(self._cache.download, sha256)
+        try:
+            await room.package(download, sha256=sha256)
+            await asyncio.to_thread(download.finish)
+        finally:
+            download.close()
+        return await asyncio.to_thread(self._cache.accept, sha256, sitting_id=reply.sitting_id)
 
     def _take_up(self, reply: RoomReply) -> None:
         """Go on with the session that is on disk, if it belongs to this sitting."""

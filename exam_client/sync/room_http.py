@@ -1,8 +1,9 @@
 """The kiosk's HTTP requests to the room, each one method; a refusal comes back as our error."""
 
+import asyncio
 import ssl
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import httpx2
 import msgspec
@@ -27,6 +28,20 @@ ROOM_AWAY = declare("room.away", "连不上考场服务器，正在自动重试�
 ROOM_ANSWER = declare("room.answer", "考场服务器的回答无法识别，请技术人员核对程序版本。")
 
 _T = TypeVar("_T")
+
+
+class PackageSink(Protocol):
+    """Where a download goes; see `exam_client.package_cache`."""
+
+    @property
+    def start(self) -> int:
+        """How many bytes are there already."""
+
+    def restart(self) -> None:
+        """Forget them."""
+
+    def write(self, data: bytes) -> None:
+        """Append what arrived."""
 
 
 class RoomHttp:
@@ -78,24 +93,38 @@ class RoomHttp:
         """Log the candidate in; raises as `enrol`."""
         return await self._ask("POST", "/v1/log-in", LogInReply, request)
 
-    async def package(self) -> bytes:
-        """The whole package file, unverified; raises as `enrol`."""
-        chunks: list[bytes] = []
-        size = 0
+    async def package(self, sink: PackageSink, *, sha256: str) -> None:
+        """Bring the package file into `sink`, from where it stands; nothing of it is verified.
+
+        When the room has another file by now, or cannot send a part, it sends all of it.
+
+        Raises:
+            ExamError: As `enrol`, or the sink's own; what has arrived stays in the sink.
+        """
+        headers = {"range": f"bytes={sink.start}-", "if-range": f'"{sha256}"'}
+        size = sink.start
         try:
             async with self._client.stream(
-                "GET", "/v1/package", timeout=limits.package_timeout_s
+                "GET",
+                "/v1/package",
+                timeout=limits.package_timeout_s,
+                headers=headers if size else {},
             ) as response:
-                if response.status_code != httpx2.codes.OK:
+                if response.status_code == httpx2.codes.RANGE_NOT_SATISFIABLE:
+                    return  # nothing is missing; whether it holds is seen when it is verified
+                if response.status_code == httpx2.codes.OK:
+                    if size:
+                        await asyncio.to_thread(sink.restart)
+                    size = 0
+                elif response.status_code != httpx2.codes.PARTIAL_CONTENT or not size:
                     raise _refusal(response.status_code, await response.aread())
-                async for chunk in response.aiter_bytes():
+                async for chunk in response.aiter_bytes(limits.package_block_bytes):
                     size += len(chunk)
                     if size > limits.package_bytes_max:
                         raise InputError(ROOM_ANSWER, "试卷包过大", bytes=size)
-                    chunks.append(chunk)
+                    await asyncio.to_thread(sink.write, chunk)
         except httpx2.HTTPError as error:
             raise TransportError(ROOM_AWAY, "试卷包下载中断", kind=type(error).__name__) from error
-        return b"".join(chunks)
 
     async def _ask(
         self, method: str, path: str, kind: type[_T], body: msgspec.Struct | None = None

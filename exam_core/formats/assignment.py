@@ -77,7 +77,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             _SEED_TEXT.fullmatch(self.seed) is not None
             and all(_SHA256_TEXT.fullmatch(digest) for digest in digests)
             and 1 <= len(self.rows) <= limits.roster_candidates_max
-            and len(self.rows) <= self.forms <= limits.package_members_max
+            and len(self.rows) <= self.forms <= limits.package_forms_max
             and numbers == sorted(set(numbers))
         )
         if not is_sound:

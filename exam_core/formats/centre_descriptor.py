@@ -9,9 +9,9 @@ from exam_core.crypto.sealing import Recipient
 from exam_core.crypto.signing import PrivateSigningKey, PublicSigningKey
 from exam_core.errors import declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
-from exam_core.formats.dsse import sign_envelope, verify_envelope
+from exam_core.formats.dsse import sign_envelope
 from exam_core.formats.officials import Official, check_officials, require_officials
-from exam_core.formats.trust_root import TrustRoot
+from exam_core.formats.trust_root import TrustRoot, verify_by_root
 from exam_core.model.identifiers import CentreId
 
 CENTRE_MALFORMED = declare("centre.malformed", "考点文件格式不对，请由考点重新生成后送总部签名。")
@@ -68,8 +68,8 @@ def verify_centre(data: bytes, root: TrustRoot) -> CentreDescriptor:
 
     Raises:
         InputError: `signature.malformed`, `signature.type`, `centre.malformed`, `centre.officials`.
-        IntegrityError: `signature.invalid`, `signature.threshold`.
+        IntegrityError: `signature.*`.
     """
-    centre = parse_centre(verify_envelope(data, _PAYLOAD_TYPE, root.trusted(), root.threshold))
+    centre = parse_centre(verify_by_root(data, _PAYLOAD_TYPE, root).payload)
     require_officials(centre.officials)
     return centre

@@ -8,6 +8,7 @@ Source: DSSE v1.0.2 (secure-systems-lab), protocol.md and envelope.md.
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,6 +27,9 @@ from exam_core.formats.canonical import decode_canonical, encode_canonical
 SIGNATURE_MALFORMED = declare("signature.malformed", "签名文件格式不对，请重新取得该文件。")
 SIGNATURE_TYPE = declare("signature.type", "文件种类不符，请检查是否选错了文件。")
 SIGNATURE_INVALID = declare("signature.invalid", "签名不对，文件可能被改动过；停止使用并上报。")
+SIGNATURE_REPEATED = declare(
+    "signature.repeated", "同一密钥签了两次，不能算两人；请退回总部由不同的人签名。"
+)
 SIGNATURE_THRESHOLD = declare(
     "signature.threshold", "可信签名人数不足；请联系总部核对签名与信任根。"
 )
@@ -46,6 +50,13 @@ class Envelope(
     payload: str
     payload_type: str
     signatures: tuple[Signature, ...]
+
+
+class Verified(NamedTuple):
+    """A payload, and the key ids of those whose signatures hold, in the envelope's order."""
+
+    payload: bytes
+    signers: tuple[str, ...]
 
 
 def sign_envelope(payload: bytes, payload_type: str, keys: Sequence[PrivateSigningKey]) -> bytes:
@@ -72,7 +83,17 @@ def verify_envelope(
     trusted: Mapping[str, PublicSigningKey],
     threshold: int,
 ) -> bytes:
-    """The payload, once `threshold` distinct trusted keys have signed it.
+    """The payload alone of what `verify_signatures` accepts; raises as it does."""
+    return verify_signatures(envelope_bytes, payload_type, trusted, threshold).payload
+
+
+def verify_signatures(
+    envelope_bytes: bytes,
+    payload_type: str,
+    trusted: Mapping[str, PublicSigningKey],
+    threshold: int,
+) -> Verified:
+    """The payload and its signers, once `threshold` distinct trusted keys have signed it.
 
     Args:
         envelope_bytes: The envelope in canonical form.
@@ -83,7 +104,7 @@ def verify_envelope(
 
     Raises:
         InputError: `signature.malformed`, `signature.type`.
-        IntegrityError: `signature.invalid`, `signature.threshold`.
+        IntegrityError: `signature.invalid`, `signature.repeated`, `signature.threshold`.
     """
     if threshold < 1:
         raise ValueError("threshold must be at least 1")
@@ -95,16 +116,16 @@ def verify_envelope(
             SIGNATURE_TYPE, "文件种类不符", expected=payload_type, found=envelope.payload_type
         )
     payload = _b64(envelope.payload)
-    signers: set[str] = set()
+    signers: list[str] = []
     for signature in envelope.signatures:
         key = trusted.get(signature.keyid)
         if key is None:
             continue
         if signature.keyid in signers:
-            raise IntegrityError(SIGNATURE_INVALID, "同一密钥签了两次", keyid=signature.keyid)
+            raise IntegrityError(SIGNATURE_REPEATED, "同一密钥签了两次", keyid=signature.keyid)
         if not signature_holds(_pae(payload_type, payload), _b64(signature.sig), key):
             raise IntegrityError(SIGNATURE_INVALID, "签名不对", keyid=signature.keyid)
-        signers.add(signature.keyid)
+        signers.append(signature.keyid)
     if len(signers) < threshold:
         raise IntegrityError(
             SIGNATURE_THRESHOLD,
@@ -112,7 +133,7 @@ def verify_envelope(
             threshold=threshold,
             signers=len(signers),
         )
-    return payload
+    return Verified(payload, tuple(signers))
 
 
 def _pae(payload_type: str, payload: bytes) -> bytes:

@@ -24,13 +24,14 @@ from exam_core.crypto.sealing import (
 )
 from exam_core.crypto.signing import PrivateSigningKey
 from exam_core.errors import InputError, IntegrityError, declare
+from exam_core.formats.byte_source import BytesSource
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor
-from exam_core.formats.dsse import sign_envelope, verify_envelope
+from exam_core.formats.dsse import sign_envelope
 from exam_core.formats.opening_key import OPENING_KEY
 from exam_core.formats.opening_locks import Locks, OpeningCodes, Proof, make_locks, unlock
-from exam_core.formats.signed_file import join_signed_file, split_signed_file
-from exam_core.formats.trust_root import TrustRoot
+from exam_core.formats.signed_file import join_signed_file, read_envelope
+from exam_core.formats.trust_root import TrustRoot, verify_by_root
 from exam_core.model.identifiers import CentreId, FormNumber, PaperId, SittingId
 
 OPENING_MALFORMED = declare(
@@ -158,21 +159,15 @@ def read_opening_file(data: bytes, root: TrustRoot) -> OpeningFile:
 
     Raises:
         InputError: `opening.malformed`, `signature.malformed`, `signature.type`.
-        IntegrityError: `opening.altered`, `signature.invalid`, `signature.threshold`.
+        IntegrityError: `opening.altered`, `signature.*`.
     """
-    payload, body = split_signed_file(
-        data,
-        MAGIC,
-        HEADER_TYPE,
-        root.trusted(),
-        root.threshold,
-        code=OPENING_MALFORMED,
-        name="启封包",
-    )
+    envelope, start = read_envelope(BytesSource(data), MAGIC, code=OPENING_MALFORMED, name="启封包")
+    payload, _ = verify_by_root(envelope, HEADER_TYPE, root)
+    body = data[start:]
     header = decode_canonical(payload, OpeningHeader, OPENING_MALFORMED, "启封包标头")
     if hashlib.sha256(body).hexdigest() != header.body_sha256:
         raise IntegrityError(OPENING_ALTERED, "启封包不完整或被改动过")
-    return OpeningFile(header=header, body=bytes(body))
+    return OpeningFile(header=header, body=body)
 
 
 def check_fits(
@@ -235,7 +230,7 @@ def open_bundle(locked: LockedBundle, proof: Proof, root: TrustRoot) -> OpeningB
         envelope = unseal(locked.content, identity)
     except (InputError, IntegrityError) as error:
         raise IntegrityError(OPENING_ALTERED, "启封包内层与所开的锁不是一套") from error
-    payload = verify_envelope(envelope, CONTENT_TYPE, root.trusted(), root.threshold)
+    payload = verify_by_root(envelope, CONTENT_TYPE, root).payload
     bundle = decode_canonical(payload, OpeningBundle, OPENING_MALFORMED, "启封包内容")
     header = locked.header
     said = (header.paper_id, header.sitting_id, header.centre_id, header.manifest_sha256)
@@ -247,5 +242,5 @@ def open_bundle(locked: LockedBundle, proof: Proof, root: TrustRoot) -> OpeningB
 
 def _check_numbers(numbers: tuple[FormNumber, ...]) -> None:
     is_in_order = list(numbers) == sorted(set(numbers))
-    if not is_in_order or not 1 <= len(numbers) <= limits.package_members_max or numbers[0] < 1:
+    if not is_in_order or not 1 <= len(numbers) <= limits.package_forms_max or numbers[0] < 1:
         raise InputError(OPENING_MALFORMED, "启封包中没有卷号，或卷号重复、顺序不对")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from exam_core import limits
 from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import InputError
+from exam_core.formats.byte_source import ByteSource, BytesSource
 from exam_core.formats.dsse import verify_envelope
 
 _LENGTH = struct.Struct(">I")
@@ -43,16 +44,30 @@ def split_signed_file(
     Raises:
         InputError: `code` when it is no such file or cut short; `signature.malformed`,
             `signature.type`.
-        IntegrityError: `signature.invalid`, `signature.threshold`.
+        IntegrityError: `signature.invalid`, `signature.repeated`, `signature.threshold`.
     """
-    view = memoryview(data)
-    head = len(magic) + _LENGTH.size
-    if len(view) < head:
+    source = BytesSource(data)
+    envelope, start = read_envelope(source, magic, code=code, name=name)
+    payload = verify_envelope(envelope, payload_type, trusted, threshold)
+    return SignedFile(payload, memoryview(data)[start:])
+
+
+def read_envelope(source: ByteSource, magic: bytes, *, code: str, name: str) -> tuple[bytes, int]:
+    """The envelope of a file, not yet verified, and where the body begins.
+
+    Raises:
+        InputError: `code`, when it is no such file or cut short.
+    """
+    size_of_head = len(magic) + _LENGTH.size
+    head = source.read_at(0, size_of_head)
+    if len(head) < size_of_head:
         raise InputError(code, f"{name}不完整")
-    if view[: len(magic)] != magic:
+    if head[: len(magic)] != magic:
         raise InputError(code, f"这不是{name}")
-    (size,) = _LENGTH.unpack(view[len(magic) : head])
-    if size > limits.manifest_bytes_max or head + size > len(view):
+    (size,) = _LENGTH.unpack(head[len(magic) :])
+    if size > limits.manifest_bytes_max or size_of_head + size > source.size:
         raise InputError(code, f"{name}不完整或长度不对")
-    payload = verify_envelope(bytes(view[head : head + size]), payload_type, trusted, threshold)
-    return SignedFile(payload, view[head + size :])
+    envelope = source.read_at(size_of_head, size)
+    if len(envelope) < size:
+        raise InputError(code, f"{name}不完整")
+    return envelope, size_of_head + size

@@ -8,8 +8,8 @@ from exam_core.crypto.sealing import Recipient, SealingIdentity, seal, unseal
 from exam_core.crypto.signing import PrivateSigningKey
 from exam_core.errors import InputError, declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
-from exam_core.formats.dsse import sign_envelope, verify_envelope
-from exam_core.formats.trust_root import TrustRoot
+from exam_core.formats.dsse import sign_envelope
+from exam_core.formats.trust_root import TrustRoot, verify_by_root
 from exam_core.keys.model import KEY_MALFORMED, AnswerKey
 
 KEY_FILE = declare("key.file", "这不是答案包，请检查选择的文件。")
@@ -36,5 +36,5 @@ def open_key_package(data: bytes, identity: SealingIdentity, root: TrustRoot) ->
     if not data.startswith(MAGIC):
         raise InputError(KEY_FILE, "这不是答案包")
     envelope = unseal(data[len(MAGIC) :], identity)
-    payload = verify_envelope(envelope, _PAYLOAD_TYPE, root.trusted(), root.threshold)
+    payload = verify_by_root(envelope, _PAYLOAD_TYPE, root).payload
     return decode_canonical(payload, AnswerKey, KEY_MALFORMED, "答案包")

@@ -6,6 +6,9 @@ AdmissionNumber = NewType("AdmissionNumber", str)
 """准考证号: names the candidate in one sitting."""
 
 CentreId = NewType("CentreId", str)
+ExamId = NewType("ExamId", str)
+"""The examination that a sitting is part of; one exam may have many sittings."""
+
 SittingId = NewType("SittingId", str)
 SeatId = NewType("SeatId", str)
 SessionId = NewType("SessionId", str)
@@ -23,6 +26,9 @@ PartId = NewType("PartId", str)
 
 ChoiceId = NewType("ChoiceId", str)
 """One choice of a part; opaque and drawn anew for every form, so it tells nothing of the key."""
+
+ImageId = NewType("ImageId", str)
+"""A picture of a paper: 32 hex digits drawn for this paper, so it tells nothing of the content."""
 
 BankItemId = NewType("BankItemId", str)
 """The item's stable name in the item bank; never leaves headquarters and the grading site."""

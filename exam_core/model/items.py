@@ -11,7 +11,8 @@ import msgspec
 
 from exam_core import limits
 from exam_core.errors import InputError, declare
-from exam_core.model.identifiers import ChoiceId, FormNumber, ItemId, PaperId, PartId
+from exam_core.model.identifiers import ChoiceId, FormNumber, ImageId, ItemId, PaperId, PartId
+from exam_core.model.images import ImageKey, ItemImage
 
 FORM_MALFORMED = declare("form.malformed", "试卷内容不合规定，请联系命题单位重新制作。")
 
@@ -89,12 +90,16 @@ class Part(_Value, frozen=True, kw_only=True):
 
 
 class Item(_Value, frozen=True, kw_only=True):
-    """One numbered entry of a form: one part, or a case's material with its parts."""
+    """One numbered entry of a form: one part, or a case's material with its parts.
+
+    `images` are shown above the stem, or above a case's material, in this order.
+    """
 
     item_id: ItemId
     item_type: ItemType
     parts: tuple[Part, ...]
     material: str = ""
+    images: tuple[ItemImage, ...] = ()
 
     def __post_init__(self) -> None:
         name = f"试题 {self.item_id}"
@@ -105,6 +110,9 @@ class Item(_Value, frozen=True, kw_only=True):
             raise InputError(FORM_MALFORMED, f"{name} 的材料缺失或多余", item_id=self.item_id)
         if not is_case and (len(self.parts) != 1 or self.parts[0].item_type is not self.item_type):
             raise InputError(FORM_MALFORMED, f"{name} 的题型与内容不符", item_id=self.item_id)
+        shown = {image.image_id for image in self.images}
+        if len(self.images) > limits.item_images_max or len(shown) != len(self.images):
+            raise InputError(FORM_MALFORMED, f"{name} 的图片过多或重复", item_id=self.item_id)
 
     @property
     def points_milli(self) -> int:
@@ -113,12 +121,17 @@ class Item(_Value, frozen=True, kw_only=True):
 
 
 class Form(_Value, frozen=True, kw_only=True):
-    """One fixed selection and order of items, as one candidate will see it."""
+    """One fixed selection and order of items, as one candidate will see it.
+
+    `image_keys` open the pictures of its items, in the order of their ids. They are drawn when
+    the paper is sealed; a form that was not sealed yet has none.
+    """
 
     paper_id: PaperId
     form_number: FormNumber
     title: str
     items: tuple[Item, ...]
+    image_keys: tuple[ImageKey, ...] = ()
 
     def __post_init__(self) -> None:
         if self.form_number < 1:
@@ -129,6 +142,15 @@ class Form(_Value, frozen=True, kw_only=True):
         item_ids = [item.item_id for item in self.items]
         if len(set(part_ids)) != len(part_ids) or len(set(item_ids)) != len(item_ids):
             raise InputError(FORM_MALFORMED, "试题编号重复", form_number=self.form_number)
+        keyed = [key.image_id for key in self.image_keys]
+        if keyed != sorted(set(keyed)) or not self.image_ids().issuperset(keyed):
+            raise InputError(
+                FORM_MALFORMED, "图片密钥重复、多余或顺序不对", form_number=self.form_number
+            )
+
+    def image_ids(self) -> frozenset[ImageId]:
+        """The pictures that the items show."""
+        return frozenset(image.image_id for item in self.items for image in item.images)
 
     def parts(self) -> Iterator[Part]:
         """Every part, in the order of the form."""

@@ -173,18 +173,18 @@ def import_package(
             store,
             folder,
             AuditTrail(folder.audit_file, SystemClock()),
-            package=read_input(package, bytes_max=limits.package_bytes_max, name="试卷包"),
+            package=package,
             opening=read_input(opening, bytes_max=limits.opening_bundle_bytes_max, name="启封包"),
         )
         store.close()
     say(
-        f"试卷包有效：{manifest.title}，共 {len(manifest.members)} 卷，"
+        f"试卷包有效：{manifest.title}，共 {manifest.total_forms} 卷，"
         f"{manifest.duration_ms / 60_000:g} 分钟。\n"
         "启封包与试卷包、场次、本考点相符，已收存；能否打开，只有用考点启封密钥才能检验。",
         as_json=as_json,
         sitting_id=manifest.sitting_id,
         sequence=manifest.sequence,
-        forms=len(manifest.members),
+        forms=manifest.total_forms,
     )
 
 

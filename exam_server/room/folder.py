@@ -12,7 +12,7 @@ from exam_core.formats.centre_descriptor import CentreDescriptor, parse_centre
 from exam_core.formats.paper_package import PaperPackage, verify_package
 from exam_core.formats.trust_root import TrustRoot, parse_root
 from exam_server import limits
-from exam_server.folder import read_input, require_folder, write_atomically
+from exam_server.folder import FileSource, read_input, require_folder, write_atomically
 from exam_server.tls import KeyPair
 
 CONFIG_MALFORMED = declare("config.malformed", "请检查数据文件夹中的 config.json，或从备份恢复。")
@@ -76,6 +76,11 @@ class RoomFolder:
         """An imported package, by its digest."""
         return self.path / "packages" / f"{package_sha256}.exampkg"
 
+    @property
+    def incoming_package_file(self) -> Path:
+        """A package that is being copied in; nothing else ever reads it."""
+        return self.path / "packages" / ".incoming.part"
+
     def opening_file(self, package_sha256: str) -> Path:
         """The opening bundle that came with a package."""
         return self.path / "packages" / f"{package_sha256}.examopen"
@@ -138,16 +143,14 @@ class RoomFolder:
         return parse_centre(data)
 
     def package(self, package_sha256: str) -> PaperPackage:
-        """An imported package, verified again.
+        """An imported package, verified again; only its manifest is in memory.
 
         Raises:
-            InputError: `file.unreadable`, `package.malformed`, `signature.*`.
+            InputError: `file.unreadable`, `package.*`, `signature.*`.
             IntegrityError: `package.altered`, `signature.*`.
         """
-        data = read_input(
-            self.package_file(package_sha256), bytes_max=limits.package_bytes_max, name="试卷包"
-        )
-        return verify_package(data, self.root())
+        source = FileSource(self.package_file(package_sha256), name="试卷包")
+        return verify_package(source, self.root())
 
     def authority(self) -> KeyPair:
         """The centre's CA."""

@@ -38,10 +38,12 @@ class SittingRow(Base):
     __tablename__ = "sitting"
 
     sitting_id: Mapped[TextPk]
+    exam_id: Mapped[str]
     paper_id: Mapped[str]
     title: Mapped[str]
     sequence: Mapped[int]
     duration_ms: Mapped[Millis]
+    not_before_utc_ms: Mapped[Millis | None]
     scoring_note: Mapped[str]
     manifest_sha256: Mapped[str]
     package_sha256: Mapped[str]

@@ -94,7 +94,7 @@ class _Reader:
         paper = self._section("paper")
         total_items = self._whole(paper, "total_items", 1, core_limits.form_items_max)
         duration_ms = self._duration_ms(paper)
-        forms = self._whole(paper, "forms", 1, core_limits.package_members_max, default=1)
+        forms = self._whole(paper, "forms", 1, core_limits.package_forms_max, default=1)
         knowledge_point_max = self._whole(
             paper, "knowledge_point_max", 0, core_limits.form_items_max, default=0
         )

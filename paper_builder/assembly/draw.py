@@ -69,8 +69,8 @@ def draw_paper(
     if not _SEED.fullmatch(seed):
         raise InputError(DRAW_SEED, "种子不是 64 位十六进制数字")
     form_count = blueprint.forms if forms is None else forms
-    if not 1 <= form_count <= core_limits.package_members_max:
-        raise InputError(DRAW_FORMS, f"卷数应在 1 至 {core_limits.package_members_max} 之间")
+    if not 1 <= form_count <= core_limits.package_forms_max:
+        raise InputError(DRAW_FORMS, f"卷数应在 1 至 {core_limits.package_forms_max} 之间")
     pool = freeze_pool(items)
     key = _draw_key(pool, blueprint, seed)
     totals = blueprint.type_totals()

@@ -1,5 +1,6 @@
-"""The commands that sign and seal: keys, sign-centre, seal."""
+"""The commands that sign and seal: keys, keys rotate, sign-centre, seal."""
 
+import datetime as dt
 import re
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -12,8 +13,9 @@ from exam_core import limits as core_limits
 from exam_core.crypto.sealing import Recipient
 from exam_core.errors import InputError, declare
 from exam_core.formats.centre_descriptor import verify_centre
+from exam_core.formats.paper_package import NEEDED_PROGRAM
 from exam_core.formats.trust_root import TrustRoot, fingerprint
-from exam_core.model.identifiers import CentreId, FormNumber, SittingId
+from exam_core.model.identifiers import CentreId, ExamId, FormNumber, SittingId
 from paper_builder.commands.console import (
     JsonFlag,
     progress_bar,
@@ -27,9 +29,12 @@ from paper_builder.publish.keys import (
     DEFAULT_OFFICES,
     DEFAULT_THRESHOLD,
     ROOT_FILE,
+    UPDATE_FILE,
     make_headquarters_keys,
+    read_key_file,
     read_root,
     read_signing_key,
+    rotate_headquarters_keys,
     write_headquarters_keys,
 )
 from paper_builder.publish.seal import (
@@ -52,14 +57,27 @@ RootOption: TypeAlias = Annotated[
 PUBLISH_CODES = declare(
     "publish.codes", "启封码不能与启封包放在一起：请为 --codes-out 另选一个目录。"
 )
+PUBLISH_TIME = declare(
+    "publish.time", "时间写成 年-月-日T时:分+时区，例如 2026-11-23T09:00+08:00；也可以不给。"
+)
+
+keys = typer.Typer(
+    help="生成总部签名密钥和信任根；rotate 更换。",
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
 
 _RANGE = re.compile(r"(?P<path>.+)=(?P<first>\d{1,5})-(?P<last>\d{1,5})")
 
 
-def keys(
-    out: Annotated[Path, typer.Option(help="写入的新目录。", readable=False)],
+@keys.callback()
+def make_keys(
+    context: typer.Context,
+    out: Annotated[
+        Path | None, typer.Option(help="写入的新目录；必须给出。", readable=False)
+    ] = None,
     office: Annotated[
-        list[str] | None, typer.Option(help="岗位，可重复；不给则为 setter 和 approver。")
+        list[str] | None, typer.Option(help="岗位，可重复；不给则为 setter 和 approver 各一。")
     ] = None,
     threshold: Annotated[
         int, typer.Option(help="至少几人签名才有效，不少于 2。")
@@ -68,6 +86,11 @@ def keys(
     as_json: JsonFlag = False,
 ) -> None:
     """Make the signing keys of headquarters and the trust root in a new folder."""
+    if context.invoked_subcommand:
+        return
+    if out is None:
+        message = "缺少 --out"
+        raise typer.BadParameter(message, ctx=context)
     refuse_existing(out)
     made = make_headquarters_keys(office or DEFAULT_OFFICES, threshold)
     write_headquarters_keys(made, out)
@@ -76,6 +99,44 @@ def keys(
     else:
         show_line(f"已写出 {ROOT_FILE} 和 {len(made.private_keys)} 个签名密钥：{out}")
         show_line(f"信任根指纹（请抄录备查）：{fingerprint(made.root)}")
+
+
+@keys.command()
+def rotate(
+    *,
+    root: RootOption,
+    key: KeyOption,
+    out: Annotated[Path, typer.Option(help="写入的新目录。", readable=False)],
+    keep: Annotated[
+        list[Path] | None,
+        typer.Option(help="留任者的签名密钥文件，可重复；其余旧密钥作废。", readable=False),
+    ] = None,
+    office: Annotated[
+        list[str] | None, typer.Option(help="新任岗位，可重复；全不给则两岗各换一人。")
+    ] = None,
+    threshold: Annotated[
+        int, typer.Option(help="今后至少几人签名才有效，不少于 2。")
+    ] = DEFAULT_THRESHOLD,
+    as_json: JsonFlag = False,
+) -> None:
+    """Replace keys of headquarters: the root that follows, signed by the old and by the new."""
+    refuse_existing(out)
+    staying = [read_key_file(path) for path in keep or []]
+    made = rotate_headquarters_keys(
+        read_root(root),
+        signers=[read_key_file(path) for path in key],
+        staying=staying,
+        offices=office or (() if staying else DEFAULT_OFFICES),
+        threshold=threshold,
+    )
+    write_headquarters_keys(made, out)
+    mark = fingerprint(made.root)
+    if as_json:
+        show_json({"out": str(out), "fingerprint": mark, "version": made.root.version})
+    else:
+        show_line(f"已写出第 {made.root.version} 版信任根、更换文件 {UPDATE_FILE} 和新密钥：{out}")
+        show_line("各考点用 exam-server install-root、exam-client install-root 安装更换文件。")
+        show_line(f"新信任根指纹（请抄录备查）：{mark}")
 
 
 def sign_centre(
@@ -123,7 +184,14 @@ def seal(
             help="启封码单和启封信封（PDF）写入的新目录；不要与封装目录同路传递。", readable=False
         ),
     ],
+    exam: Annotated[str, typer.Option(help="考试编号；不给则与场次编号相同。")] = "",
     sequence: Annotated[int, typer.Option(help="本场次第几次制包，从 1 起递增。")] = 1,
+    not_before: Annotated[
+        str, typer.Option(help="计划开考时间，例如 2026-11-23T09:00+08:00；考点只据此提醒。")
+    ] = "",
+    min_program: Annotated[
+        str, typer.Option(help="考点和考生机程序不得低于的版本。")
+    ] = NEEDED_PROGRAM,
     code: Annotated[
         list[str] | None,
         typer.Option(help="指定启封码：考点编号=启封码，可重复；不给则随机产生。"),
@@ -139,16 +207,20 @@ def seal(
     signing_keys = [read_signing_key(path) for path in key]
     orders = _orders(centre, code or [], trusted)
     recipients = [_recipient(text) for text in grading_recipient]
+    planned = _planned_time(not_before)
     paper = read_draft(draft)
     with progress_bar("封装", total=len(paper.forms) + len(orders)) as advance:
         sealed = seal_paper(
             paper,
+            exam_id=ExamId(exam or sitting),
             sitting_id=SittingId(sitting),
             sequence=sequence,
             keys=signing_keys,
             root=trusted,
             centres=orders,
             grading_recipients=recipients,
+            not_before_utc_ms=planned,
+            min_program=min_program,
             on_progress=advance,
         )
     sheets = write_codes(
@@ -200,6 +272,18 @@ def _orders(centres: list[str], codes: list[str], root: TrustRoot) -> list[Centr
     if given:
         raise InputError(PUBLISH_CENTRE, f"给了启封码的考点 {next(iter(given))} 不在其中")
     return orders
+
+
+def _planned_time(text: str) -> int | None:
+    if not text:
+        return None
+    try:
+        planned = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(PUBLISH_TIME, f"看不懂计划开考时间“{text[:40]}”") from error
+    if planned.tzinfo is None:
+        raise InputError(PUBLISH_TIME, "计划开考时间没有写时区，例如 +08:00")
+    return int(planned.timestamp() * 1000)
 
 
 def _recipient(text: str) -> Recipient:

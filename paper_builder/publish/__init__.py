@@ -5,9 +5,12 @@ Keys are made and read here; what is written is whole or not there at all.
 
 from paper_builder.publish.keys import (
     HeadquartersKeys,
+    SigningKeyFile,
     make_headquarters_keys,
+    read_key_file,
     read_root,
     read_signing_key,
+    rotate_headquarters_keys,
     write_headquarters_keys,
 )
 from paper_builder.publish.print_answers import answers_pdf
@@ -26,11 +29,14 @@ __all__ = [
     "HeadquartersKeys",
     "PrintOptions",
     "SealedPaper",
+    "SigningKeyFile",
     "answers_pdf",
     "make_headquarters_keys",
     "paper_pdf",
+    "read_key_file",
     "read_root",
     "read_signing_key",
+    "rotate_headquarters_keys",
     "seal_paper",
     "sign_centre_file",
     "write_codes",

@@ -20,11 +20,17 @@ from exam_core.formats.centre_descriptor import (
 )
 from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle, seal_bundle
 from exam_core.formats.opening_locks import OpeningCodes, draw_codes
-from exam_core.formats.paper_package import build_package, open_form, seal_form, verify_package
+from exam_core.formats.paper_package import (
+    NEEDED_PROGRAM,
+    build_package,
+    open_form,
+    seal_form,
+    verify_package,
+)
 from exam_core.formats.trust_root import TrustRoot
 from exam_core.keys.model import AnswerKey
 from exam_core.keys.package import build_key_package
-from exam_core.model.identifiers import CentreId, FormNumber, SittingId
+from exam_core.model.identifiers import CentreId, ExamId, FormNumber, SittingId
 from paper_builder.assembly.blueprint import scoring_note
 from paper_builder.assembly.draft import PaperDraft
 from paper_builder.files import write_folder
@@ -70,12 +76,15 @@ class SealedPaper:
 def seal_paper(
     draft: PaperDraft,
     *,
+    exam_id: ExamId,
     sitting_id: SittingId,
     sequence: int,
     keys: Sequence[PrivateSigningKey],
     root: TrustRoot,
     centres: Sequence[CentreOrder],
     grading_recipients: Sequence[Recipient],
+    not_before_utc_ms: int | None = None,
+    min_program: str = NEEDED_PROGRAM,
     on_progress: Callable[[int], None] = lambda _count: None,
 ) -> SealedPaper:
     """Seal a paper for a sitting: each form to an identity of its own, drawn here.
@@ -84,6 +93,7 @@ def seal_paper(
 
     Args:
         draft: What was drawn.
+        exam_id: The examination that the sitting is part of.
         sitting_id: The sitting this package is for.
         sequence: Rises with every package made for the sitting.
         keys: The signers' keys; enough of them to satisfy the root.
@@ -91,12 +101,15 @@ def seal_paper(
         centres: At least one.
         grading_recipients: Public keys of the grading site: they open the answer keys, and,
             signed into the package, they alone will open the rooms' results.
+        not_before_utc_ms: When the sitting is planned to begin; rooms warn and log, nothing more.
+        min_program: The oldest version of the programs that may use the package.
         on_progress: Told how many more forms and bundles are done.
 
     Raises:
         InputError: `publish.centre`, `publish.signers`, `publish.sequence`, `opening.code_*`,
-            `seal.key`, `key.malformed`, `package.malformed`.
-        IntegrityError: `signature.threshold`, when too few of the signers are in the root.
+            `seal.key`, `key.malformed`, `package.*`.
+        IntegrityError: `signature.threshold`, `signature.office`, when the signers are not those
+            that the root asks for.
     """
     _check_centres(centres, len(draft.forms))
     _check_signers(keys)
@@ -123,11 +136,14 @@ def seal_paper(
         sealed_forms.append(seal_form(laid_out.form, recipient_of(identity)))
         on_progress(1)
     package = build_package(
-        paper_id=draft.paper_id,
+        exam_id=exam_id,
         sitting_id=sitting_id,
+        paper_id=draft.paper_id,
         title=draft.title,
         sequence=sequence,
         duration_ms=draft.duration_ms,
+        not_before_utc_ms=not_before_utc_ms,
+        min_program=min_program,
         scoring_note=scoring_note(draft.scoring),
         results_recipients=grading_recipients,
         sealed_forms=sealed_forms,
@@ -221,7 +237,8 @@ def sign_centre_file(data: bytes, keys: Sequence[PrivateSigningKey], root: Trust
 
     Raises:
         InputError: `centre.malformed`, `publish.signers`, `seal.key`, `signing.key`.
-        IntegrityError: `signature.threshold`, when too few of the signers are in the root.
+        IntegrityError: `signature.threshold`, `signature.office`, when the signers are not those
+            that the root asks for.
     """
     _check_signers(keys)
     signed = sign_centre(parse_centre(data), list(keys))

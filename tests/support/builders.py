@@ -24,7 +24,8 @@ from exam_core.formats.journal_entries import (
 from exam_core.formats.officials import Official
 from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle
 from exam_core.formats.opening_locks import OpeningCodes
-from exam_core.formats.paper_package import Manifest, Member, build_package, seal_form
+from exam_core.formats.package_manifest import Manifest, Member, MemberRole
+from exam_core.formats.paper_package import build_package, seal_form
 from exam_core.formats.results_bundle import (
     Counts,
     ResultsContent,
@@ -32,7 +33,7 @@ from exam_core.formats.results_bundle import (
     SegmentRecord,
     SessionRecord,
 )
-from exam_core.formats.trust_root import TrustRoot
+from exam_core.formats.trust_root import Office, TrustRoot
 from exam_core.keys.model import (
     AnswerKey,
     ChoiceKey,
@@ -50,6 +51,7 @@ from exam_core.model.identifiers import (
     BankItemId,
     CentreId,
     ChoiceId,
+    ExamId,
     FormNumber,
     ItemId,
     PaperId,
@@ -64,6 +66,7 @@ from exam_core.model.responses import ChoiceResponse
 from exam_core.model.roster import Candidate
 
 PAPER_ID = PaperId("P2026A")
+EXAM_ID = ExamId("E2026")
 SITTING_ID = SittingId("S2026-1")
 CENTRE_ID = CentreId("C01")
 SEGMENT_ID = SegmentId("0f" * 16)
@@ -118,7 +121,7 @@ def recipient(identity: SealingIdentity = GRADING_IDENTITY) -> Recipient:
 
 def root(**fields: Any) -> TrustRoot:
     """A root that wants setter and approver."""
-    keys = {public_key_of(SETTER): "命题", public_key_of(APPROVER): "审批"}
+    keys = {public_key_of(SETTER): Office.SETTER, public_key_of(APPROVER): Office.APPROVER}
     return _make(TrustRoot, fields, version=1, threshold=2, keys=keys)
 
 
@@ -206,20 +209,30 @@ def manifest(sealed_forms: tuple[bytes, ...] = (b"sealed",), **fields: Any) -> M
     for number, sealed in enumerate(sealed_forms, 1):
         digest = hashlib.sha256(sealed).hexdigest()
         members.append(
-            Member(form_number=FormNumber(number), offset=offset, size=len(sealed), sha256=digest)
+            Member(
+                role=MemberRole.FORM,
+                name=str(number),
+                offset=offset,
+                size=len(sealed),
+                sha256=digest,
+            )
         )
         offset += len(sealed)
     return _make(
         Manifest,
         fields,
         suite="std",
-        paper_id=PAPER_ID,
+        exam_id=EXAM_ID,
         sitting_id=SITTING_ID,
+        paper_id=PAPER_ID,
         title="业务技能比武笔试",
         sequence=1,
         duration_ms=5_400_000,
+        not_before_utc_ms=None,
+        min_program="0.1.0",
         scoring_note="多选题少选、错选均不得分",
         results_recipients=(recipient(),),
+        total_forms=len(members),
         members=tuple(members),
     )
 
@@ -230,8 +243,9 @@ def package(*forms: Form, **fields: Any) -> bytes:
     return _make(
         build_package,
         fields,
-        paper_id=PAPER_ID,
+        exam_id=EXAM_ID,
         sitting_id=SITTING_ID,
+        paper_id=PAPER_ID,
         title="业务技能比武笔试",
         sequence=1,
         duration_ms=5_400_000,

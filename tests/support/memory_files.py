@@ -7,6 +7,7 @@ garbage, or not at all, in units of sectors.
 
 import errno
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,23 @@ class MemoryFiles:
         self._step("replace", path)
         self._nodes[path] = _Node(bytearray(data), len(data), is_name_synced=True)
 
+    def append(self, path: Path) -> "MemoryFile":
+        """A file to go on with; made when it is missing."""
+        self._step("append", path)
+        return MemoryFile(self, path, self._nodes.setdefault(path, _Node()))
+
+    def source(self, path: Path) -> "MemorySource":
+        """A file to read at any place."""
+        if path not in self._nodes:
+            raise FileNotFoundError(errno.ENOENT, "missing")
+        return MemorySource(self, path)
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Another name, on the platter."""
+        self._step("rename", path)
+        node = self._nodes[to] = self._nodes.pop(path)
+        node.is_name_synced = True
+
     def remove(self, path: Path) -> None:
         """The file is gone for the program; its name may come back after a power loss."""
         self._step("remove", path)
@@ -122,6 +140,24 @@ class MemoryFiles:
         error = self.fault(self.calls, name, path) if self.fault else None
         if error:
             raise error
+
+
+class MemorySource:
+    """A file read by its path, whatever is there now."""
+
+    def __init__(self, files: MemoryFiles, path: Path) -> None:
+        self._files = files
+        self._path = path
+
+    @property
+    def size(self) -> int:
+        """How many bytes a program sees."""
+        return len(self._files._nodes[self._path].seen)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """So many bytes, as a program sees them."""
+        data = self._files.read(self._path, sys.maxsize)
+        return data[offset : offset + size]
 
 
 class MemoryFile:

@@ -309,9 +309,13 @@ class RoomDouble:
             )
         )
 
-    async def _package(self, _request: Request) -> Response:
+    async def _package(self, request: Request) -> Response:
         self.requests.append("package")
-        return Response(self.package)
+        begin = request.headers.get("range")
+        if begin is None:
+            return Response(self.package)
+        start = int(begin.removeprefix("bytes=").removesuffix("-"))
+        return Response(self.package[start:], status_code=206)
 
     async def _log_in(self, request: Request) -> Response:
         body = decode_body(await request.body(), LogInRequest)

@@ -90,8 +90,9 @@ def deliver(
     """A package with so many forms, each with its own identity, and its opening bundle."""
     identities: list[SealingIdentity] = [generate_identity() for _ in range(forms)]
     package = build_package(
-        paper_id=builders.PAPER_ID,
+        exam_id=builders.EXAM_ID,
         sitting_id=builders.SITTING_ID,
+        paper_id=builders.PAPER_ID,
         title="福建省人社窗口业务技能比武 笔试",
         sequence=sequence,
         duration_ms=duration_ms,
@@ -183,7 +184,9 @@ def make_room(
     roster = builders.roster(seats)
     store = open_store(folder)
     trail = AuditTrail(folder.audit_file, SystemClock())
-    imports.import_package(store, folder, trail, package=delivery.package, opening=delivery.opening)
+    package_file = data.with_name(f"{data.name}.exampkg")
+    package_file.write_bytes(delivery.package)
+    imports.import_package(store, folder, trail, package=package_file, opening=delivery.opening)
     imports.import_roster(store, folder, trail, roster=roster_file(roster), seed_hex="11" * 32)
     people = People(store, SystemClock(), CHEAP)
     for name, roles in PEOPLE.items():

@@ -20,7 +20,6 @@ from exam_client.session.snapshot import (
 from exam_core.crypto.sealing import Recipient
 from exam_core.crypto.signing import PublicSigningKey
 from exam_core.formats.centre_descriptor import CentreDescriptor
-from exam_core.formats.trust_root import TrustRoot
 from exam_core.model.identifiers import (
     AdmissionNumber,
     CentreId,
@@ -32,6 +31,7 @@ from exam_core.model.identifiers import (
 from exam_core.model.items import Form
 from exam_core.model.responses import Response
 from exam_core.model.states import SittingState
+from tests.support import builders
 from tests.ui import sample_form
 
 SEAT = SeatId("A07")
@@ -96,7 +96,7 @@ def config_of_a_test() -> KioskConfig:
         kiosk_url="https://127.0.0.1:1",
         console_url="https://127.0.0.1:1",
         seat_id=SEAT,
-        root=TrustRoot(version=1, threshold=1, keys={PublicSigningKey("unused"): "测试"}),
+        root=builders.root(),
         centre=CentreDescriptor(
             centre_id=CentreId("C01"),
             name="测试考点",

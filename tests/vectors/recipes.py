@@ -19,9 +19,8 @@ from exam_core.formats.officials import seal_official_key
 from exam_core.formats.opening_bundle import CONTENT_TYPE
 from exam_core.formats.opening_key import seal_opening_key
 from exam_core.formats.opening_locks import make_locks
-from exam_core.formats.paper_package import Manifest, Member
+from exam_core.formats.package_manifest import Manifest, Member, MemberRole
 from exam_core.keys import package as key_package
-from exam_core.model.identifiers import FormNumber
 from tests.support import builders
 from tests.vectors.readers import INGREDIENTS, Keys
 
@@ -59,10 +58,16 @@ def manifest_of(*names: str, **fields: Any) -> Manifest:
         sealed = ingredient(name)
         digest = hashlib.sha256(sealed).hexdigest()
         members.append(
-            Member(form_number=FormNumber(number), offset=offset, size=len(sealed), sha256=digest)
+            Member(
+                role=MemberRole.FORM,
+                name=str(number),
+                offset=offset,
+                size=len(sealed),
+                sha256=digest,
+            )
         )
         offset += len(sealed)
-    return builders.manifest(members=tuple(members), **fields)
+    return builders.manifest(members=tuple(members), total_forms=len(members), **fields)
 
 
 def make_missing() -> list[str]:

@@ -15,7 +15,8 @@ from exam_core.formats.audit_log import next_entry
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor, sign_centre
 from exam_core.formats.dsse import sign_envelope
-from exam_core.formats.paper_package import MAGIC, PAYLOAD_TYPE, Manifest
+from exam_core.formats.package_manifest import Manifest
+from exam_core.formats.paper_package import MAGIC, PAYLOAD_TYPE
 from exam_core.formats.signed_file import join_signed_file
 from exam_core.keys import package as key_package
 from tests.vectors.made import BOTH, Folder, Made, flip
@@ -65,13 +66,19 @@ def trust_root() -> Iterator[Made]:
     root = ingredient("root.json")
     yield folder.good("root", root, "two keys, both must sign")
     plain = msgspec.json.decode(root)
-    upper = {KEYS.centre_public.upper(): "命题"}
+    upper = {KEYS.centre_public.upper(): "setter"}
+    setters = dict.fromkeys(plain["keys"], "setter")
+    crowd = plain["keys"] | {f"{number:064x}": "setter" for number in range(7)}
     for name, fields, error, claim in (
         ("version-0", {"version": 0}, "root.malformed", "versions count from 1"),
-        ("threshold-0", {"threshold": 0}, "root.malformed", "somebody must sign"),
-        ("threshold-3", {"threshold": 3}, "root.malformed", "no more than there are keys"),
-        ("short-key", {"keys": plain["keys"] | {"ab": ""}}, "signing.key", "64 digits a key"),
-        ("capitals", {"threshold": 1, "keys": upper}, "signing.key", "keys are in lower case"),
+        ("threshold-0", {"threshold": 0}, "root.threshold", "somebody must sign"),
+        ("threshold-1", {"threshold": 1}, "root.threshold", "nobody acts alone"),
+        ("threshold-3", {"threshold": 3}, "root.threshold", "no more than there are keys"),
+        ("crowd", {"keys": crowd}, "root.malformed", "8 keys at most"),
+        ("setters", {"keys": setters}, "root.offices", "no approver"),
+        ("office", {"keys": plain["keys"] | {"00" * 32: "命题"}}, "root.malformed", "two offices"),
+        ("short-key", {"keys": plain["keys"] | {"ab": "setter"}}, "signing.key", "64 digits a key"),
+        ("capitals", {"keys": plain["keys"] | upper}, "signing.key", "keys are in lower case"),
     ):
         yield folder.bad(name, encode_canonical(plain | fields), error, claim)
     yield from _envelopes(folder)
@@ -111,7 +118,7 @@ def _envelopes(folder: Folder) -> Iterator[Made]:
     for name, data, error, claim in (
         ("no-signature", changed(signatures=[]), "signature.threshold", "somebody must sign"),
         ("one-signer", changed(signatures=[first]), "signature.threshold", "one is not two"),
-        ("same-signer", twice, "signature.invalid", "one person does not count twice"),
+        ("same-signer", twice, "signature.repeated", "one person does not count twice"),
         (
             "borrowed",
             changed(signatures=[first, second | {"sig": first["sig"]}]),
@@ -153,14 +160,14 @@ def paper_package() -> Iterator[Made]:
     def resigned(**fields: Any) -> bytes:
         return _package_file(plain | fields, body)
 
-    long = struct.pack(">I", 4 * 1024 * 1024 + 1)
+    long = struct.pack(">I", 8 * 1024 * 1024 + 1)
     for name, data, error, claim in (
         ("empty", b"", "package.malformed", "an empty file"),
         ("magic", b"EXPK2\n" + good[6:], "package.malformed", "another version"),
         ("zip", b"PK\x03\x04" + good[4:], "package.malformed", "another kind of file"),
         ("length", good[:6] + long + good[10:], "package.malformed", "an envelope over the limit"),
-        ("cut", good[:-1], "package.malformed", "a byte is missing at the end"),
-        ("grown", good + b"\0", "package.malformed", "a byte too many at the end"),
+        ("cut", good[:-1], "package.size", "a byte is missing at the end"),
+        ("grown", good + b"\0", "package.size", "a byte too many at the end"),
         ("altered-1", flip(good, len(good) - len(body) + 40), "package.altered", "form 1 changed"),
         ("altered-2", flip(good, -1), "package.altered", "form 2 changed"),
         (
@@ -175,55 +182,70 @@ def paper_package() -> Iterator[Made]:
             "signature.threshold",
             "the second signer is unknown",
         ),
-        ("suite", resigned(suite="gm1"), "package.malformed", "another suite"),
-        ("sequence-0", resigned(sequence=0), "package.malformed", "sequences count from 1"),
-        ("duration", resigned(duration_ms=43_200_001), "package.malformed", "over twelve hours"),
-        ("no-recipient", resigned(results_recipients=[]), "package.malformed", "nobody to read"),
+        ("suite", resigned(suite="gm1"), "package.suite", "another suite"),
+        ("sequence-0", resigned(sequence=0), "package.manifest", "sequences count from 1"),
+        ("duration", resigned(duration_ms=43_200_001), "package.manifest", "over twelve hours"),
+        ("no-recipient", resigned(results_recipients=[]), "package.recipients", "nobody to read"),
         (
             "recipient-missing",
             _package_file(_without(plain, "results_recipients"), body),
-            "package.malformed",
+            "package.manifest",
             "no word on who reads the results",
         ),
         (
             "recipient-identity",
             resigned(results_recipients=[KEYS.grading_identity]),
-            "package.malformed",
+            "package.recipients",
             "a private key in place of a recipient",
         ),
         (
             "recipient-checksum",
             resigned(results_recipients=[_slip(recipient)]),
-            "package.malformed",
+            "package.recipients",
             "a recipient with a slip",
         ),
         (
             "recipient-capitals",
             resigned(results_recipients=[recipient.upper()]),
-            "package.malformed",
+            "package.recipients",
             "recipients are in lower case",
         ),
         (
             "recipient-crowd",
             resigned(results_recipients=[recipient] * 17),
-            "package.malformed",
+            "package.recipients",
             "16 recipients at most",
         ),
-        ("no-form", resigned(members=[]), "package.malformed", "a package without forms"),
-        ("order", resigned(members=[two, one]), "package.malformed", "members out of order"),
+        (
+            "no-form",
+            resigned(members=[], total_forms=0),
+            "package.members",
+            "a package without forms",
+        ),
+        ("order", resigned(members=[two, one]), "package.members", "members out of order"),
         (
             "overlap",
             resigned(members=[one, two | {"offset": two["offset"] - 1}]),
-            "package.malformed",
+            "package.members",
             "members overlap",
         ),
         (
             "gap",
             resigned(members=[one | {"size": one["size"] - 1}, two]),
-            "package.malformed",
+            "package.members",
             "a gap between members",
         ),
-        ("key", resigned(answer_key="B"), "package.malformed", "an unknown field"),
+        ("forms", resigned(total_forms=3), "package.members", "more forms than members"),
+        (
+            "role",
+            resigned(members=[one, two | {"role": "key"}]),
+            "package.manifest",
+            "a third role",
+        ),
+        ("name", resigned(members=[one, two | {"name": "02"}]), "package.members", "one spelling"),
+        ("program", resigned(min_program="9999.0.0"), "package.program", "a later program"),
+        ("version", resigned(min_program="1.0"), "package.manifest", "no version"),
+        ("key", resigned(answer_key="B"), "package.manifest", "an unknown field"),
     ):
         yield folder.bad(name, data, error, claim)
     forms = folder.reading("form")
@@ -364,7 +386,7 @@ def answer_key_package() -> Iterator[Made]:
         (
             "same-signer",
             magic + ingredient("answer-key-twice-signed.age"),
-            "signature.invalid",
+            "signature.repeated",
             "signed twice by one person",
         ),
         (

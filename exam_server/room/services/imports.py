@@ -9,14 +9,16 @@ import secrets
 from pathlib import Path
 
 from exam_core import limits as core_limits
-from exam_core.errors import InputError, StateError, declare
+from exam_core.errors import ExamError, InputError, StateError, declare
 from exam_core.formats.assignment import roster_digest
-from exam_core.formats.opening_bundle import check_fits, read_opening_file
-from exam_core.formats.paper_package import Manifest, verify_package
+from exam_core.formats.opening_bundle import OpeningHeader, check_fits, read_opening_file
+from exam_core.formats.package_manifest import Manifest
+from exam_core.formats.paper_package import PACKAGE_SEQUENCE, PaperPackage, verify_package
 from exam_core.model.form_draw import SEED_BYTES
 from exam_core.model.states import SITTING_STATE, SittingState
+from exam_server import limits
 from exam_server.accounts.audit import SYSTEM, AuditTrail
-from exam_server.folder import write_atomically
+from exam_server.folder import FileSource, copy_input, sync_folder, write_atomically
 from exam_server.room.folder import RoomFolder
 from exam_server.room.services.assignment import Assigned, assign_forms
 from exam_server.room.services.roster_file import read_roster
@@ -24,7 +26,6 @@ from exam_server.room.services.set_up import draw_digits
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
 
-PACKAGE_SEQUENCE = declare("package.sequence", "已有更新的试卷包；请使用总部最近一次下发的试卷包。")
 PACKAGE_SITTING = declare("package.sitting", "试卷包属于另一场次；一个数据文件夹只办一场考试。")
 PACKAGE_FORMS = declare("package.forms", "试卷包的卷数少于名单人数；请总部补做试卷或核对名单。")
 ROSTER_EARLY = declare("roster.no_package", "请先导入试卷包，再导入名单。")
@@ -35,28 +36,47 @@ ROSTER_SEED = declare("roster.seed", "种子应为 64 位十六进制数字；�
 
 
 def import_package(
-    store: Store, room: RoomFolder, trail: AuditTrail, *, package: bytes, opening: bytes
+    store: Store, room: RoomFolder, trail: AuditTrail, *, package: Path, opening: bytes
 ) -> Manifest:
     """Verify and keep a package with its opening bundle.
 
-    Importing the same files again changes nothing. Until the paper is opened a higher sequence
-    replaces the package, and the same package may come with another opening bundle. That package,
-    bundle, centre and sitting belong together is known here, from the bundle's signed header;
-    that the bundle opens needs the centre's key.
+    The file is copied first and the copy verified, so that a stick that changes its mind changes
+    nothing; a mebibyte of it is in memory at a time. Importing the same files again changes
+    nothing. Until the paper is opened a higher sequence replaces the package, and the same package
+    may come with another opening bundle. The highest sequence stays in the database whatever
+    happens to the files. That package, bundle, centre and sitting belong together is known here,
+    from the bundle's signed header; that the bundle opens needs the centre's key.
 
     Raises:
-        InputError: `package.*`, `signature.*`, `opening.malformed`.
+        InputError: `package.*`, `signature.*`, `opening.malformed`, `file.*`.
         IntegrityError: `package.altered`, `opening.altered`, `opening.mismatch`,
             `signature.*`.
         StateError: `package.sequence`, `package.sitting`, `package.forms`, `sitting.state`.
         StorageError: `storage.full`, `storage.failed`; the former package stays.
     """
-    verified = verify_package(package, room.root())
-    manifest = verified.manifest
-    header = read_opening_file(opening, room.root()).header
-    digest = hashlib.sha256(package).hexdigest()
-    files = {room.package_file(digest): package, room.opening_file(digest): opening}
-    held = {file: file.read_bytes() if file.exists() else None for file in files}
+    incoming = room.incoming_package_file
+    copy_input(package, incoming, bytes_max=limits.package_bytes_max, name="试卷包")
+    try:
+        verified = verify_package(FileSource(incoming, name="试卷包"), room.root())
+        header = read_opening_file(opening, room.root()).header
+        _keep(store, room, trail, verified, opening, header)
+    finally:
+        incoming.unlink(missing_ok=True)
+    return verified.manifest
+
+
+def _keep(  # noqa: PLR0917  one caller, above
+    store: Store,
+    room: RoomFolder,
+    trail: AuditTrail,
+    package: PaperPackage,
+    opening: bytes,
+    header: OpeningHeader,
+) -> None:
+    manifest, digest = package.manifest, package.sha256
+    package_file, opening_file = room.package_file(digest), room.opening_file(digest)
+    had_package = package_file.exists()
+    held = opening_file.read_bytes() if opening_file.exists() else None
     try:
         with store.transaction() as db:
             row = tables.find_sitting(db)
@@ -67,43 +87,56 @@ def import_package(
                 room.centre(),
                 paper_id=manifest.paper_id,
                 sitting_id=manifest.sitting_id,
-                manifest_sha256=verified.manifest_sha256,
+                manifest_sha256=package.manifest_sha256,
             )
             if row and row.package_sha256 == digest:
-                if held == files:
-                    return manifest
-                _refuse_other_bundle(row, held[room.opening_file(digest)], opening)
-            for file, data in files.items():
-                write_atomically(file, data)
+                if held == opening and _is_whole(room, digest):
+                    return
+                _refuse_other_bundle(row, held, opening)
+            room.incoming_package_file.replace(package_file)
+            sync_folder(package_file.parent)
+            write_atomically(opening_file, opening)
             former = row.package_sha256 if row else digest
             if row is None:
                 row = _new_sitting(manifest)
                 db.add(row)
+            row.exam_id = manifest.exam_id
             row.paper_id = manifest.paper_id
             row.title = manifest.title
             row.sequence = manifest.sequence
             row.duration_ms = manifest.duration_ms
+            row.not_before_utc_ms = manifest.not_before_utc_ms
             row.scoring_note = manifest.scoring_note
-            row.manifest_sha256 = verified.manifest_sha256
+            row.manifest_sha256 = package.manifest_sha256
             row.package_sha256 = digest
-            row.forms = len(manifest.members)
+            row.forms = manifest.total_forms
             if tables.list_candidates(db):
                 assign_forms(db, room, trail, row, seed=bytes.fromhex(row.form_seed))
             trail.record(
                 "package_imported",
                 subject=manifest.sitting_id,
                 sequence=manifest.sequence,
-                forms=len(manifest.members),
+                forms=manifest.total_forms,
+                images=len(manifest.images()),
                 package_sha256=digest,
                 opening_sha256=hashlib.sha256(opening).hexdigest(),
+                signers=",".join(signer.key_id for signer in package.signers),
             )
     except BaseException:
-        _put_back(held)
+        if not had_package:
+            package_file.unlink(missing_ok=True)
+        _put_back(opening_file, held)
         raise
     if former != digest:
         room.package_file(former).unlink(missing_ok=True)
         room.opening_file(former).unlink(missing_ok=True)
-    return manifest
+
+
+def _is_whole(room: RoomFolder, digest: str) -> bool:
+    try:
+        return room.package(digest).sha256 == digest
+    except ExamError:
+        return False  # gone or damaged: the fresh copy takes its place
 
 
 def import_roster(
@@ -177,6 +210,10 @@ def _refuse_replacement(
         raise StateError(
             PACKAGE_SITTING, f"本场次是 {row.sitting_id}，试卷包是 {manifest.sitting_id}"
         )
+    if row.exam_id != manifest.exam_id:
+        raise StateError(
+            PACKAGE_SITTING, f"本场次属于考试 {row.exam_id}，试卷包属于 {manifest.exam_id}"
+        )
     if row.package_sha256 == digest:
         return
     if manifest.sequence <= row.sequence:
@@ -187,9 +224,9 @@ def _refuse_replacement(
         )
     if row.state != SittingState.PREPARED:
         raise StateError(SITTING_STATE, "试卷已启封，不能更换试卷包")
-    if candidates > len(manifest.members):
+    if candidates > manifest.total_forms:
         raise StateError(
-            PACKAGE_FORMS, f"名单有 {candidates} 人，试卷包只有 {len(manifest.members)} 卷"
+            PACKAGE_FORMS, f"名单有 {candidates} 人，试卷包只有 {manifest.total_forms} 卷"
         )
 
 
@@ -199,12 +236,11 @@ def _refuse_other_bundle(row: tables.SittingRow, held: bytes | None, opening: by
         raise StateError(SITTING_STATE, "试卷已启封，不能更换启封包；原来的启封包仍在")
 
 
-def _put_back(held: dict[Path, bytes | None]) -> None:
-    for file, data in held.items():
-        if data is None:
-            file.unlink(missing_ok=True)
-        elif file.read_bytes() != data:
-            write_atomically(file, data)
+def _put_back(file: Path, data: bytes | None) -> None:
+    if data is None:
+        file.unlink(missing_ok=True)
+    elif file.read_bytes() != data:
+        write_atomically(file, data)
 
 
 def _new_sitting(manifest: Manifest) -> tables.SittingRow:

@@ -53,6 +53,26 @@ def _ask(
     return asyncio.run(run())
 
 
+class Sink:
+    """A download in memory."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = data
+        self.start = len(data)
+
+    def restart(self) -> None:
+        """Forget."""
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+        self.data += data
+
+
+def _fetch(sink: Sink) -> Callable[[RoomHttp], Awaitable[None]]:
+    return lambda room: room.package(sink, sha256="digest")
+
+
 def _same(reply: httpx2.Response, _request: httpx2.Request) -> httpx2.Response:
     return reply
 
@@ -60,8 +80,9 @@ def _same(reply: httpx2.Response, _request: httpx2.Request) -> httpx2.Response:
 def test_an_answer_is_a_value() -> None:
     """The room's facts and the package come back as they were sent."""
     assert _ask(lambda _: httpx2.Response(200, content=encode_body(ROOM)), RoomHttp.room) == ROOM
-    package = _ask(lambda _: httpx2.Response(200, content=b"EXPK1\n"), RoomHttp.package)
-    assert package == b"EXPK1\n"
+    sink = Sink()
+    _ask(lambda _: httpx2.Response(200, content=b"EXPK1\n"), _fetch(sink))
+    assert sink.data == b"EXPK1\n"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +98,7 @@ def test_a_refusal_keeps_code_message_and_family(status: int, family: type[ExamE
     with pytest.raises(family, match=r"login\.refused: 登录信息不对"):
         _ask(answer, lambda room: room.log_in(LOG_IN))
     with pytest.raises(family, match=r"login\.refused"):
-        _ask(answer, RoomHttp.package)
+        _ask(answer, _fetch(Sink()))
 
 
 def test_no_answer_is_worth_another_try() -> None:
@@ -90,7 +111,7 @@ def test_no_answer_is_worth_another_try() -> None:
         with refuses(TransportError, "room.away"):
             _ask(answer, RoomHttp.room)
         with refuses(TransportError, "room.away"):
-            _ask(answer, RoomHttp.package)
+            _ask(answer, _fetch(Sink()))
 
 
 def test_answers_that_cannot_be_are_refused() -> None:
@@ -110,4 +131,38 @@ def test_an_endless_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "package_bytes_max", 3)
 
     with refuses(InputError, "room.answer"):
-        _ask(lambda _: httpx2.Response(200, content=b"1234"), RoomHttp.package)
+        _ask(lambda _: httpx2.Response(200, content=b"1234"), _fetch(Sink()))
+
+
+def test_a_cut_download_goes_on_where_it_stopped() -> None:
+    """The room is asked for the rest of this very file, and its answer is appended."""
+    asked = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append((request.headers.get("range"), request.headers.get("if-range")))
+        return httpx2.Response(206, content=b"56")
+
+    sink = Sink(b"1234")
+    _ask(answer, _fetch(sink))
+
+    assert sink.data == b"123456"
+    assert asked == [("bytes=4-", '"digest"')]
+
+
+def test_a_room_with_another_file_sends_it_whole() -> None:
+    """What was here is forgotten; nothing is asked for when nothing is missing."""
+    sink = Sink(b"1234")
+    _ask(lambda _: httpx2.Response(200, content=b"new"), _fetch(sink))
+    assert sink.data == b"new"
+
+    whole = Sink(b"1234")
+    _ask(lambda _: httpx2.Response(416), _fetch(whole))
+    assert whole.data == b"1234"
+
+
+def test_a_part_that_nobody_asked_for_is_refused() -> None:
+    """A first request takes a whole file or nothing."""
+    sink = Sink()
+    with pytest.raises(ExamError):
+        _ask(lambda _: httpx2.Response(206, content=b"56"), _fetch(sink))
+    assert sink.data == b""

@@ -78,7 +78,7 @@ def test_one_person_does_not_count_twice() -> None:
     envelope = sign_envelope(b"payload", KIND, [SETTER, SETTER])
 
     for threshold in (1, 2):
-        with refuses(IntegrityError, "signature.invalid"):
+        with refuses(IntegrityError, "signature.repeated"):
             verify(envelope, threshold=threshold)
 
 

@@ -58,11 +58,13 @@ class Room:
 
     def import_package(self, package: bytes, opening: bytes | None = None) -> None:
         """Import with the world's opening bundle unless another is given."""
+        file = self.world.folder.path.with_name("stick.exampkg")
+        file.write_bytes(package)
         imports.import_package(
             self.store,
             self.folder,
             self.trail,
-            package=package,
+            package=file,
             opening=self.world.delivery.opening if opening is None else opening,
         )
 
@@ -91,13 +93,15 @@ def altered(delivery: Delivery) -> bytes:
         (lambda _: b"nonsense", "package.malformed"),
         (lambda _: b"", "package.malformed"),
         (lambda delivery: delivery.opening, "package.malformed"),
-        (lambda delivery: delivery.package[:-1], "package.malformed"),
+        (lambda delivery: delivery.package[:-1], "package.size"),
         (lambda delivery: delivery.package[:100], "package.malformed"),
-        (lambda delivery: delivery.package + b"x", "package.malformed"),
+        (lambda delivery: delivery.package + b"x", "package.size"),
         (altered, "package.altered"),
         (lambda delivery: delivery.package.replace(b'"sig":"', b'"sig":"A', 1), None),
         (lambda _: builders.package(keys=[builders.SETTER]), "signature.threshold"),
         (lambda _: builders.package(sitting_id="other"), "package.sitting"),
+        (lambda _: builders.package(exam_id="other", sequence=2), "package.sitting"),
+        (lambda _: builders.package(min_program="9.0.0", sequence=2), "package.program"),
         (lambda _: builders.package(sequence=2), "package.forms"),
     ],
 )

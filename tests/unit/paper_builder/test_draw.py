@@ -35,7 +35,7 @@ from tests.unit.paper_builder.bank_items import (
     blueprint,
 )
 
-KNOWN_DRAW = "5839d13ea59ecb8d68b699eb827f96ac6b86bb51b7499e6b63664e680e630e47"
+KNOWN_DRAW = "daabe287983da8346b7b37044cefd6859a71b703176f6bfdc37befff800e0baa"
 
 
 def _bytes(drawn: DrawnPaper) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 
 from exam_core import limits
 from exam_core.crypto.sealing import SealingIdentity, generate_identity, recipient_of
+from exam_core.crypto.signing import public_key_of
 from exam_core.errors import InputError, IntegrityError
 from exam_core.formats.centre_descriptor import encode_centre, sign_centre, verify_centre
 from exam_core.formats.opening_bundle import (
@@ -19,15 +20,19 @@ from exam_core.formats.opening_bundle import (
 )
 from exam_core.formats.opening_locks import prove_by_code, prove_by_envelopes
 from exam_core.formats.paper_package import open_form, verify_package
+from exam_core.formats.trust_root import Office, accept_root_update
 from exam_core.keys.package import open_key_package
 from exam_core.model.identifiers import CentreId, FormNumber
 from paper_builder.assembly import PaperDraft, draw_paper
 from paper_builder.publish import (
     CentreOrder,
     SealedPaper,
+    SigningKeyFile,
     make_headquarters_keys,
+    read_key_file,
     read_root,
     read_signing_key,
+    rotate_headquarters_keys,
     seal_paper,
     sign_centre_file,
     write_headquarters_keys,
@@ -72,6 +77,7 @@ def sealed(draft: PaperDraft) -> SealedPaper:
 
 def _seal(draft: PaperDraft, **changed: object) -> SealedPaper:
     arguments = {
+        "exam_id": builders.EXAM_ID,
         "sitting_id": builders.SITTING_ID,
         "sequence": 1,
         "keys": [builders.SETTER, builders.APPROVER],
@@ -227,9 +233,56 @@ def test_headquarters_keys_are_private_and_come_back(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("offices", [["setter", "setter"], ["a/b"], [""]])
+def test_two_people_of_one_office_have_keys_of_their_own(tmp_path: Path) -> None:
+    """Their files are numbered, and the root knows both as setters."""
+    made = make_headquarters_keys(["setter", "approver", "setter"], threshold=3)
+    write_headquarters_keys(made, tmp_path / "hq")
+    assert _names(tmp_path / "hq") == ["approver.key", "root.json", "setter-2.key", "setter.key"]
+    assert sorted(made.root.keys.values()) == ["approver", "setter", "setter"]
+
+
+def test_keys_are_replaced_by_a_root_that_both_sign(tmp_path: Path) -> None:
+    """Who stays keeps the key, the other one's no longer counts, and old roots accept the step."""
+    first = make_headquarters_keys()
+    write_headquarters_keys(first, tmp_path / "old")
+    old = {name: read_key_file(tmp_path / "old" / f"{name}.key") for name in first.private_keys}
+    made = rotate_headquarters_keys(
+        first.root,
+        signers=list(old.values()),
+        staying=[old["setter"]],
+        offices=["approver"],
+        threshold=2,
+    )
+    write_headquarters_keys(made, tmp_path / "new")
+
+    assert _names(tmp_path / "new") == ["approver.key", "root.json", "root.update"]
+    update = (tmp_path / "new" / "root.update").read_bytes()
+    assert accept_root_update(update, first.root) == made.root
+    assert made.root.version == 2
+    assert old["setter"].public_key in made.root.keys
+    assert old["approver"].public_key not in made.root.keys
+
+
+def test_one_person_cannot_replace_the_keys() -> None:
+    """The present root's rules hold for its own replacement."""
+    first = make_headquarters_keys()
+    setter = SigningKeyFile(
+        kind="gongyuan-signing-key/1",
+        office=Office.SETTER,
+        public_key=public_key_of(first.private_keys["setter"]),
+        private_key=first.private_keys["setter"],
+    )
+    with refuses(IntegrityError, "signature.threshold"):
+        rotate_headquarters_keys(
+            first.root, signers=[setter], staying=[], offices=["setter", "approver"], threshold=2
+        )
+
+
+@pytest.mark.parametrize(
+    "offices", [["setter", "setter"], ["a/b"], [""], [], ["setter", "approver"] * 5]
+)
 def test_impossible_offices_are_refused(offices: list[str]) -> None:
-    """Names that repeat, or that are no file name."""
+    """Names that are no office, offices that are missing, and crowds."""
     with refuses(InputError, "publish.offices"):
         make_headquarters_keys(offices)
 

@@ -12,9 +12,10 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "sitting",
-        *_texts("sitting_id", "paper_id", "title"),
+        *_texts("sitting_id", "exam_id", "paper_id", "title"),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("duration_ms", sa.BigInteger(), nullable=False),
+        sa.Column("not_before_utc_ms", sa.BigInteger(), nullable=True),
         *_texts("scoring_note", "manifest_sha256", "package_sha256"),
         sa.Column("forms", sa.Integer(), nullable=False),
         *_texts("state", "changed_by"),
