@@ -139,7 +139,7 @@ def test_a_file_that_changes_after_it_was_verified_is_noticed() -> None:
             opened.sealed_form(FormNumber(2))
 
 
-@pytest.mark.parametrize("kept", [0, 9, 300, len(TWO_FORMS) - 1])
+@pytest.mark.parametrize("kept", [0, 9, 300, -1])
 def test_a_file_that_shrinks_while_it_is_read_is_refused(kept: int) -> None:
     """A file shorter than it said is malformed in its head, and altered in its body."""
     source = Changing(TWO_FORMS)

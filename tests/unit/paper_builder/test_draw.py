@@ -35,7 +35,7 @@ from tests.unit.paper_builder.bank_items import (
     blueprint,
 )
 
-KNOWN_DRAW = "daabe287983da8346b7b37044cefd6859a71b703176f6bfdc37befff800e0baa"
+KNOWN_DRAW = "2cecef2e1c05655ebc03936909b7ac33a35d714c778af222336d1bd530fb1499"
 
 
 def _bytes(drawn: DrawnPaper) -> bytes:
