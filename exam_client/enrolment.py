@@ -12,7 +12,7 @@ from exam_client.config import CLIENT_DISK, KioskConfig
 from exam_client.journal.files import FileSystem
 from exam_client.kiosk_key import ensure_signing_key
 from exam_client.sync.room_http import RoomHttp
-from exam_client.sync.tls import TLS_CERTIFICATE, server_trust
+from exam_client.sync.tls import TLS_CERTIFICATE, server_trust, sitting_authority_of
 from exam_core import limits
 from exam_core.crypto.signing import public_key_of
 from exam_core.errors import InputError, IntegrityError, StorageError, declare
@@ -53,7 +53,7 @@ async def enrol(files: FileSystem, config: KioskConfig, join_code: str) -> None:
     )
     async with RoomHttp(config.console_url, server_trust(config.centre.ca_certificate)) as room:
         reply = await room.enrol(request)
-    _check_certificate(reply.certificate_pem, key)
+    _check_certificate(reply.certificate_pem, key, config)
     key_pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -80,10 +80,13 @@ def _request_pem(config: KioskConfig, key: ec.EllipticCurvePrivateKey) -> str:
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _check_certificate(certificate_pem: str, key: ec.EllipticCurvePrivateKey) -> None:
+def _check_certificate(
+    certificate_pem: str, key: ec.EllipticCurvePrivateKey, config: KioskConfig
+) -> None:
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     except ValueError as error:
         raise IntegrityError(TLS_CERTIFICATE, "服务器发来的证书格式不对") from error
     if certificate.public_key() != key.public_key():
         raise IntegrityError(TLS_CERTIFICATE, "服务器发来的证书不属于本机密钥")
+    sitting_authority_of(config.centre.ca_certificate, certificate_pem.encode())

@@ -1,7 +1,9 @@
 """Keys and certificates of an exam centre's LAN, and the TLS contexts made from them.
 
-One CA a centre, P-256 throughout (Windows' Schannel has no Ed25519), TLS 1.3 only. A kiosk's
-certificate names its seat by a URI and is valid only while its fingerprint is on the allow-list.
+One CA a centre, which headquarters vouches for; it issues one CA for each sitting, and that one
+the certificates of the server and the kiosks. P-256 throughout (Windows' Schannel has no Ed25519),
+TLS 1.3 only. A kiosk's certificate names its seat by a URI and is valid only while its fingerprint
+is on the allow-list.
 """
 
 import datetime as dt
@@ -57,19 +59,46 @@ def make_authority(centre_name: str, *, now: dt.datetime) -> KeyPair:
             x509.NameAttribute(NameOID.COMMON_NAME, _short(f"{centre_name} CA")),
         ]
     )
-    usage = _usage(is_authority=True)
     certificate = (
         _builder(name, name, key.public_key(), now)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
+        .add_extension(_usage(is_authority=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     return _pair(key, certificate)
 
 
+def issue_sitting_authority(
+    authority: KeyPair, sitting_id: SittingId, *, now: dt.datetime
+) -> KeyPair:
+    """The CA of one sitting, issued by the centre's; it names the sitting by a URI.
+
+    It issues certificates of servers and seats only, never of another CA.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer, issuer_key = _load(authority)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _short(f"sitting {sitting_id}"))])
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(sitting_uri(sitting_id))])
+    certificate = (
+        _builder(subject, issuer.subject, key.public_key(), now)
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(is_authority=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
+        .sign(issuer_key, hashes.SHA256())
+    )
+    return _pair(key, certificate)
+
+
 def issue_server(authority: KeyPair, addresses: Sequence[str], *, now: dt.datetime) -> KeyPair:
     """A key and certificate for a server reached by these IP addresses and host names.
+
+    The certificate's issuer follows it, as a server sends them.
 
     Raises:
         InputError: `tls.address`.
@@ -87,7 +116,10 @@ def issue_server(authority: KeyPair, addresses: Sequence[str], *, now: dt.dateti
         purpose=ExtendedKeyUsageOID.SERVER_AUTH,
         now=now,
     )
-    return _pair(key, certificate)
+    pair = _pair(key, certificate)
+    return KeyPair(
+        key_pem=pair.key_pem, certificate_pem=pair.certificate_pem + authority.certificate_pem
+    )
 
 
 def issue_seat(
@@ -101,7 +133,7 @@ def issue_seat(
     """The certificate of a seat for the key in a signing request; the request's names are ignored.
 
     Returns:
-        The certificate as PEM, and its fingerprint.
+        The certificate as PEM, followed by its issuer's, and its fingerprint.
 
     Raises:
         InputError: `enrol.request`.
@@ -127,23 +159,23 @@ def issue_seat(
         authority, subject, public, names=names, purpose=ExtendedKeyUsageOID.CLIENT_AUTH, now=now
     )
     der = certificate.public_bytes(serialization.Encoding.DER)
-    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    return pem, hashlib.sha256(der).hexdigest()
+    pem = certificate.public_bytes(serialization.Encoding.PEM) + authority.certificate_pem
+    return pem.decode(), hashlib.sha256(der).hexdigest()
+
+
+def sitting_uri(sitting_id: SittingId) -> str:
+    """The name of a sitting in the certificate of its CA."""
+    return f"urn:exam:{quote(sitting_id, safe='')}"
 
 
 def seat_uri(*, sitting_id: SittingId, seat_id: SeatId) -> str:
     """The name of a seat in certificates."""
-    return f"urn:exam:{quote(sitting_id, safe='')}:{quote(seat_id, safe='')}"
+    return f"{sitting_uri(sitting_id)}:{quote(seat_id, safe='')}"
 
 
 def read_seat(certificate_der: bytes) -> SeatCertificate | None:
     """What a kiosk's certificate says; None when it names no seat."""
-    certificate = x509.load_der_x509_certificate(certificate_der)
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return None
-    for uri in names.value.get_values_for_type(x509.UniformResourceIdentifier):
+    for uri in _uris(x509.load_der_x509_certificate(certificate_der)):
         match uri.split(":"):
             case ["urn", "exam", sitting_id, seat_id]:
                 return SeatCertificate(
@@ -154,13 +186,23 @@ def read_seat(certificate_der: bytes) -> SeatCertificate | None:
     return None
 
 
-def server_context(
-    *, key_file: Path, certificate_file: Path, client_authority_file: Path | None
-) -> ssl.SSLContext:
-    """A TLS 1.3 context; with a client authority, a certificate from it is required."""
+def names_sitting(authority: KeyPair, sitting_id: SittingId) -> bool:
+    """Whether a CA is that of this sitting."""
+    certificate = x509.load_pem_x509_certificate(authority.certificate_pem)
+    return sitting_uri(sitting_id) in _uris(certificate)
+
+
+def server_context(*, certificate_file: Path, client_authority_file: Path | None) -> ssl.SSLContext:
+    """A TLS 1.3 context; with a client authority, a certificate from it is required.
+
+    Args:
+        certificate_file: Key, certificate and its issuer's, in one file so that they fit.
+        client_authority_file: The centre's CA. A certificate of another of its sittings gets
+            through here and is refused by the allow-list, so that the kiosk is told why.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(certificate_file, key_file)
+    context.load_cert_chain(certificate_file)
     context.num_tickets = 0  # a resumed connection would carry no client certificate to check
     if client_authority_file:
         context.load_verify_locations(client_authority_file)
@@ -178,9 +220,7 @@ def _issue(
     purpose: x509.ObjectIdentifier,
     now: dt.datetime,
 ) -> x509.Certificate:
-    issuer = x509.load_pem_x509_certificate(authority.certificate_pem)
-    key = serialization.load_pem_private_key(authority.key_pem, None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey), "made by make_authority"  # noqa: S101  narrows
+    issuer, key = _load(authority)
     return (
         _builder(subject, issuer.subject, public, now)
         .add_extension(names, critical=False)
@@ -192,6 +232,20 @@ def _issue(
         )
         .sign(key, hashes.SHA256())
     )
+
+
+def _load(authority: KeyPair) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = serialization.load_pem_private_key(authority.key_pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey), "made in this module"  # noqa: S101  narrows
+    return x509.load_pem_x509_certificate(authority.certificate_pem), key
+
+
+def _uris(certificate: x509.Certificate) -> list[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return names.value.get_values_for_type(x509.UniformResourceIdentifier)
 
 
 def _builder(

@@ -28,7 +28,7 @@ from exam_client.session.snapshot import KioskSnapshot, Refusal
 from exam_client.session.view import SeatState, make_snapshot
 from exam_client.sync.backoff import Backoff
 from exam_client.sync.link import SESSION_SUPERSEDED, open_link
-from exam_client.sync.room_http import RoomHttp
+from exam_client.sync.room_http import ROOM_STRANGER, RoomHttp
 from exam_client.sync.tls import kiosk_trust
 from exam_core.crypto.signing import Signer
 from exam_core.errors import CODES, ExamError, StateError, TransportError
@@ -182,8 +182,9 @@ class SessionDriver:
                     await self._ask_room(room)
                 except ExamError as error:
                     _log.info("room_not_reached", extra={"code": error.code})
-                    self._seat.is_room_heard = not isinstance(error, TransportError)
-                    if self._seat.is_room_heard:
+                    is_away = isinstance(error, TransportError)
+                    self._seat.is_room_heard = not is_away and error.code != ROOM_STRANGER
+                    if not is_away:
                         told.add(error.code)
                         self._seat.alarms[error.code] = error.message
                     delay_s = backoff.next_delay_s()

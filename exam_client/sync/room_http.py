@@ -10,7 +10,14 @@ import msgspec
 
 from exam_client import limits
 from exam_core import limits as core_limits
-from exam_core.errors import ExamError, InputError, StateError, TransportError, declare
+from exam_core.errors import (
+    ExamError,
+    InputError,
+    IntegrityError,
+    StateError,
+    TransportError,
+    declare,
+)
 from exam_core.protocol import VERSION
 from exam_core.protocol.http import (
     STATUS_OF,
@@ -25,6 +32,10 @@ from exam_core.protocol.http import (
 )
 
 ROOM_AWAY = declare("room.away", "连不上考场服务器，正在自动重试；请检查网线，或告知监考人员。")
+ROOM_STRANGER = declare(
+    "room.stranger",
+    "服务器证书不属于本场次，本机不与它通信；换过场次或重建过考场的，请重新登记本机位，否则检查网络。",
+)
 ROOM_ANSWER = declare("room.answer", "考场服务器的回答无法识别，请技术人员核对程序版本。")
 
 _T = TypeVar("_T")
@@ -135,7 +146,7 @@ class RoomHttp:
                 method, path, content=content, headers={"content-type": "application/json"}
             )
         except httpx2.HTTPError as error:
-            raise TransportError(ROOM_AWAY, "连不上服务器", kind=type(error).__name__) from error
+            raise _unreached(error) from error
         if len(response.content) > core_limits.http_body_bytes_max:
             raise InputError(ROOM_ANSWER, "服务器的回答过长")
         if response.status_code != httpx2.codes.OK:
@@ -144,6 +155,16 @@ class RoomHttp:
             return decode_body(response.content, kind)
         except InputError as error:
             raise InputError(ROOM_ANSWER, "服务器的回答格式不对", path=path) from error
+
+
+def _unreached(error: httpx2.HTTPError) -> ExamError:
+    """What it means that a request failed: a server that is not ours, or none that answers."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return IntegrityError(ROOM_STRANGER, "服务器证书不属于本场次")
+        cause = cause.__cause__ or cause.__context__
+    return TransportError(ROOM_AWAY, "连不上服务器", kind=type(error).__name__)
 
 
 def _refusal(status: int, content: bytes) -> ExamError:

@@ -10,7 +10,6 @@ from exam_server.folder import write_atomically
 from exam_server.marking.site import (
     READY,
     SERVER_CERTIFICATE,
-    SERVER_KEY,
     GradingSite,
     open_site,
 )
@@ -31,7 +30,6 @@ def serve(folder: Path, *, host: str, port: int, clock: Clock) -> None:
     with open_site(folder, clock) as site:
         application = build_grading_application(site, People(site.store, clock))
         context = server_context(
-            key_file=folder / SERVER_KEY,
             certificate_file=folder / SERVER_CERTIFICATE,
             client_authority_file=None,
         )

@@ -51,7 +51,6 @@ RECIPIENT = "recipient.txt"
 AUDIT = "audit.jsonl"
 DATABASE = "grading.db"
 AUTHORITY_CERTIFICATE = "ca.pem"
-SERVER_KEY = "server.key"
 SERVER_CERTIFICATE = "server.pem"
 READY = "run/ready.json"
 
@@ -176,8 +175,7 @@ def create_site(
             RECIPIENT: recipient.encode() + b"\n",
             "ca.key": authority.key_pem,
             AUTHORITY_CERTIFICATE: authority.certificate_pem,
-            SERVER_KEY: server.key_pem,
-            SERVER_CERTIFICATE: server.certificate_pem,
+            SERVER_CERTIFICATE: server.key_pem + server.certificate_pem,
             CONFIG: msgspec.json.encode(config),
         }.items():
             write_atomically(beside / name, data)

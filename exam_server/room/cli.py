@@ -27,6 +27,7 @@ from exam_server.room.folder import RoomFolder
 from exam_server.room.serve import open_store, serve_room
 from exam_server.room.services import imports, set_up
 from exam_server.room.services.results import export_results
+from exam_server.room.services.sitting_authority import ensure_sitting_authority
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -176,6 +177,7 @@ def import_package(
             package=package,
             opening=read_input(opening, bytes_max=limits.opening_bundle_bytes_max, name="启封包"),
         )
+        ensure_sitting_authority(folder, manifest.sitting_id, SystemClock())
         store.close()
     say(
         f"试卷包有效：{manifest.title}，共 {manifest.total_forms} 卷，"

@@ -17,6 +17,8 @@ from exam_server.tls import KeyPair
 
 CONFIG_MALFORMED = declare("config.malformed", "请检查数据文件夹中的 config.json，或从备份恢复。")
 
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+
 
 class RoomConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `config.json` holds.
@@ -58,13 +60,13 @@ class RoomFolder:
         return self.path / "ca.pem"
 
     @property
-    def server_key_file(self) -> Path:
-        """The server's private key."""
-        return self.path / "server.key"
+    def sitting_authority_file(self) -> Path:
+        """The CA of the sitting: its private key and its certificate."""
+        return self.path / "sitting-ca.pem"
 
     @property
     def server_certificate_file(self) -> Path:
-        """The server's certificate."""
+        """The server's private key, its certificate, and the CA's that issued it."""
         return self.path / "server.pem"
 
     @property
@@ -158,6 +160,11 @@ class RoomFolder:
             key_pem=(self.path / "ca.key").read_bytes(),
             certificate_pem=self.authority_file.read_bytes(),
         )
+
+    def sitting_authority(self) -> KeyPair:
+        """The CA of the sitting; made by `services.sitting_authority`."""
+        key, mark, certificate = self.sitting_authority_file.read_bytes().partition(_CERTIFICATE)
+        return KeyPair(key_pem=key, certificate_pem=mark + certificate)
 
     def signing_key(self) -> PrivateSigningKey:
         """The key that signs this centre's results."""

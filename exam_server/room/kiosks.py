@@ -75,12 +75,18 @@ class Kiosks:
         """A kiosk got the certificate of a seat; the seat's earlier one is void."""
         kiosks = self._state.kiosks
         for old in [one for one in kiosks.values() if one.seat_id == kiosk.seat_id]:
-            del kiosks[old.fingerprint]
+            self.revoked(old)
         kiosks[kiosk.fingerprint] = kiosk
-        seat = self._state.seats[kiosk.seat_id]
-        seat.is_enrolled = True
-        if seat.session and seat.session.connection:
-            seat.session.connection.close(CLOSE_REVOKED)
+        self._state.seats[kiosk.seat_id].is_enrolled = True
+
+    def revoked(self, kiosk: EnrolledKiosk) -> None:
+        """A kiosk is no longer on the allow-list; its connection is closed at once."""
+        self._state.kiosks.pop(kiosk.fingerprint, None)
+        self._state.seats[kiosk.seat_id].is_enrolled = False
+        for session in self._state.sessions.values():
+            connection = session.connection
+            if connection and connection.kiosk.fingerprint == kiosk.fingerprint:
+                connection.close(CLOSE_REVOKED)
 
     async def attach(self, connection: Connection, attach: Attach) -> LiveSession:
         """Bind a connection to its session; an older connection of the session is closed.

@@ -15,6 +15,7 @@ from exam_server.room.orders import OrderBook
 from exam_server.room.services import conduct
 from exam_server.room.services.enrolment import JoinCodes
 from exam_server.room.services.opening_desk import OpeningDesk
+from exam_server.room.services.sitting_authority import ensure_sitting_authority
 from exam_server.room.web.applications import build_console_application, build_kiosk_application
 from exam_server.room.web.context import RoomContext
 from exam_server.serving import Listener, bind, serve_until_stopped
@@ -54,6 +55,7 @@ def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:
     """The room as the database has it, ready to live in an event loop."""
     trail = AuditTrail(folder.audit_file, clock)
     state = load_room(store, clock)
+    ensure_sitting_authority(folder, state.sitting_id, clock)
     order_book = OrderBook(
         folder.signing_key(), sitting_id=state.sitting_id, boot=conduct.count_start(store)
     )
@@ -79,7 +81,6 @@ def room_listeners(
         application=build_kiosk_application(room),
         listening=bind(host, kiosk_port),
         context=server_context(
-            key_file=folder.server_key_file,
             certificate_file=folder.server_certificate_file,
             client_authority_file=folder.authority_file,
         ),
@@ -88,7 +89,6 @@ def room_listeners(
         application=build_console_application(room, people),
         listening=bind(host, console_port),
         context=server_context(
-            key_file=folder.server_key_file,
             certificate_file=folder.server_certificate_file,
             client_authority_file=None,
         ),

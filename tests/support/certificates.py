@@ -1,4 +1,4 @@
-"""A small CA on loopback: server and seat certificates for tests of the kiosk's TLS."""
+"""A small CA on loopback, with that of one sitting: certificates for tests of the kiosk's TLS."""
 
 import datetime as dt
 import ipaddress
@@ -32,23 +32,42 @@ class TestAuthority:
     __test__ = False
 
     days: int = 0
+    sitting_id: str = "S2026-1"
 
     def __post_init__(self) -> None:
+        root = ec.generate_private_key(ec.SECP256R1())
+        self._root = self._authority("test CA", root, path_length=1).sign(root, hashes.SHA256())
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._certificate = (
-            self._builder("test CA", self._key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(self._usage(is_authority=True), critical=True)
+            self._authority("test sitting", self._key, path_length=0)
             .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+                x509.SubjectAlternativeName(
+                    [x509.UniformResourceIdentifier(f"urn:exam:{self.sitting_id}")]
+                ),
+                critical=False,
             )
-            .sign(self._key, hashes.SHA256())
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key()),
+                critical=False,
+            )
+            .sign(root, hashes.SHA256())
+        )
+
+    def _authority(
+        self, name: str, key: ec.EllipticCurvePrivateKey, *, path_length: int
+    ) -> x509.CertificateBuilder:
+        public = key.public_key()
+        return (
+            self._builder(name, public, issuer="test CA")
+            .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+            .add_extension(self._usage(is_authority=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         )
 
     @property
     def certificate_pem(self) -> str:
         """The CA's own certificate."""
-        return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return self._root.public_bytes(serialization.Encoding.PEM).decode()
 
     def server(self, address: str = "127.0.0.1") -> bytes:
         """Key and certificate of a server at an IP address, PEM."""
@@ -56,13 +75,20 @@ class TestAuthority:
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         return _key_pem(key) + self._issue("server", key.public_key(), names)
 
+    def seat_credential(self, *, names_sitting: str = "") -> bytes:
+        """Key, certificate and sitting's CA of seat A01; the certificate may name another."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        uri = f"urn:exam:{names_sitting or self.sitting_id}:A01"
+        names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)])
+        return _key_pem(key) + self._issue("A01", key.public_key(), names)
+
     def seat(self, seat_id: str, csr_pem: str) -> str:
         """The certificate of a seat for the key in a request."""
         request = x509.load_pem_x509_csr(csr_pem.encode())
         public_key = request.public_key()
         assert isinstance(public_key, ec.EllipticCurvePublicKey)
         names = x509.SubjectAlternativeName(
-            [x509.UniformResourceIdentifier(f"urn:exam:S2026-1:{seat_id}")]
+            [x509.UniformResourceIdentifier(f"urn:exam:{self.sitting_id}:{seat_id}")]
         )
         return self._issue(seat_id, public_key, names).decode()
 
@@ -74,21 +100,24 @@ class TestAuthority:
     ) -> bytes:
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
-            self._builder(name, public_key)
+            self._builder(name, public_key, issuer="test sitting")
             .add_extension(names, critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(self._usage(is_authority=False), critical=True)
             .add_extension(authority, critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        return certificate.public_bytes(serialization.Encoding.PEM)
+        pem = serialization.Encoding.PEM
+        return certificate.public_bytes(pem) + self._certificate.public_bytes(pem)
 
-    def _builder(self, name: str, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, name: str, public_key: ec.EllipticCurvePublicKey, *, issuer: str
+    ) -> x509.CertificateBuilder:
         start = _NOW + dt.timedelta(days=self.days)
         return (
             x509.CertificateBuilder()
             .subject_name(_name(name))
-            .issuer_name(_name("test CA"))
+            .issuer_name(_name(issuer))
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)

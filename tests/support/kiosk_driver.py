@@ -96,14 +96,15 @@ class KioskDriver:
 
     # HTTP
 
+    def request_pem(self) -> str:
+        """A certificate request for this kiosk's TLS key."""
+        request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+        signed = request.sign(self._key, hashes.SHA256())
+        return signed.public_bytes(serialization.Encoding.PEM).decode()
+
     async def enrol(self, console_url: str, join_code: str) -> httpx2.Response:
         """Ask for the seat's certificate; afterwards the kiosk port can be used."""
-        csr = (
-            x509.CertificateSigningRequestBuilder()
-            .subject_name(x509.Name([]))
-            .sign(self._key, hashes.SHA256())
-        )
-        csr_pem = csr.public_bytes(serialization.Encoding.PEM).decode()
+        csr_pem = self.request_pem()
         body = EnrolRequest(
             protocol=VERSION,
             seat_id=self.seat_id,

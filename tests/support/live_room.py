@@ -1,9 +1,12 @@
 """A room in the test's own process: real TLS on loopback, a clock that the test sets."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+import httpx2
 
 from exam_core.model.identifiers import SeatId
 from exam_core.model.roster import Candidate
@@ -17,7 +20,7 @@ from exam_server.serving import serve_until
 from tests.support import builders
 from tests.support.fake_clock import FakeClock
 from tests.support.kiosk_driver import KioskDriver
-from tests.support.room_world import CHEAP, PASSPHRASE, RoomWorld
+from tests.support.room_world import CHEAP, PASSPHRASE, PASSWORD, RoomWorld
 
 
 def person(name: str, *roles: Role, session: str = "") -> Person:
@@ -73,6 +76,20 @@ class LiveRoom:
         await driver.wait_begin()
         await driver.save()
         return driver
+
+    @asynccontextmanager
+    async def signed_in(self, name: str) -> AsyncIterator[httpx2.AsyncClient]:
+        """A person's browser, as a script uses it: signed in, with the session's token."""
+        context = ssl.create_default_context(cafile=self.world.folder.authority_file)
+        async with httpx2.AsyncClient(
+            base_url=self.console_url, verify=context, headers={"Origin": self.console_url}
+        ) as http:
+            form = {"name": name, "password": PASSWORD, "next": "/"}
+            assert (await http.post("/log-in", data=form)).status_code == 303
+            page = await http.get("/", headers={"Accept": "text/html"}, follow_redirects=True)
+            token = page.text.split('name="csrf-token" content="')[1].split('"')[0]
+            http.headers["X-CSRF-Token"] = token
+            yield http
 
     def candidate(self, serial: int = 1) -> Candidate:
         """The candidate of seat A0<serial>."""

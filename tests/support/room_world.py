@@ -37,6 +37,7 @@ from exam_server.room.serve import open_store
 from exam_server.room.services import imports, set_up
 from exam_server.room.services.roster_file import COLUMNS
 from exam_server.room.services.set_up import DEFAULT_DATABASE
+from exam_server.room.services.sitting_authority import ensure_sitting_authority
 from tests.support import builders
 
 PASSPHRASE = "six words that nobody guesses"
@@ -187,6 +188,7 @@ def make_room(
     package_file = data.with_name(f"{data.name}.exampkg")
     package_file.write_bytes(delivery.package)
     imports.import_package(store, folder, trail, package=package_file, opening=delivery.opening)
+    ensure_sitting_authority(folder, builders.SITTING_ID, SystemClock())
     imports.import_roster(store, folder, trail, roster=roster_file(roster), seed_hex="11" * 32)
     people = People(store, SystemClock(), CHEAP)
     for name, roles in PEOPLE.items():

@@ -13,7 +13,9 @@ from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import InputError, StateError, declare
 from exam_core.model.identifiers import SeatId, SittingId
 from exam_core.protocol.enrolment import signing_proof_holds
+from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.people import Person
 from exam_server.clock import Clock
 from exam_server.room.folder import RoomFolder
 from exam_server.room.services.set_up import draw_digits
@@ -22,6 +24,8 @@ from exam_server.store.engine import Store
 from exam_server.tls import ENROL_REQUEST, issue_seat
 
 ENROL_CODE = declare("enrol.code", "登记码不对、已用过或已过期；请监考为该机位重新生成登记码。")
+KIOSK_UNKNOWN = declare("kiosk.unknown", "该机位的证书未登记或已作废；请监考重新登记该机位。")
+KIOSK_REASON = declare("kiosk.reason", "请写明理由，不超过 100 字。")
 SEAT_UNKNOWN = declare("seat.unknown", "名单上没有这个机位，请核对机位号。")
 
 
@@ -135,7 +139,7 @@ def issue_certificate(
         if db.get(tables.SeatRow, seat_id) is None:
             raise InputError(SEAT_UNKNOWN, f"没有机位 {seat_id[:20]}")
         pem, fingerprint = issue_seat(
-            room.authority(),
+            room.sitting_authority(),
             request.csr_pem,
             sitting_id=SittingId(sitting.sitting_id),
             seat_id=seat_id,
@@ -159,6 +163,34 @@ def issue_certificate(
             signing_key=request.signing_key,
         )
         return pem, enrolled_kiosk(kiosk)
+
+
+def revoke_kiosk(
+    store: Store, trail: AuditTrail, person: Person, *, fingerprint: str, reason: str
+) -> EnrolledKiosk:
+    """Take a kiosk off the allow-list.
+
+    Returns:
+        The kiosk as it was.
+
+    Raises:
+        InputError: `kiosk.reason`; `kiosk.unknown`, when it is not on the list.
+    """
+    if not 0 < len(reason) <= limits.reason_chars_max:
+        raise InputError(KIOSK_REASON, "没有写吊销理由或理由过长")
+    with store.transaction() as db:
+        row = db.get(tables.KioskRow, fingerprint)
+        if row is None or row.is_revoked:
+            raise InputError(KIOSK_UNKNOWN, "名单上没有这张机位证书")
+        row.is_revoked = True
+        trail.record(
+            "kiosk_revoked",
+            actors=(person.name,),
+            subject=row.seat_id,
+            fingerprint=fingerprint,
+            reason=reason,
+        )
+        return enrolled_kiosk(row)
 
 
 def enrolled_kiosk(row: tables.KioskRow) -> EnrolledKiosk:

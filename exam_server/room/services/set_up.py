@@ -84,8 +84,7 @@ def initialise(
             "centre.json": encode_centre(centre),
             "ca.key": authority.key_pem,
             "ca.pem": authority.certificate_pem,
-            "server.key": server.key_pem,
-            "server.pem": server.certificate_pem,
+            "server.pem": server.key_pem + server.certificate_pem,
             "signing.key": signing_key.encode(),
         }.items():
             write_atomically(beside / part, data)

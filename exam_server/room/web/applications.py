@@ -15,9 +15,10 @@ from exam_server.accounts.roles import Role
 from exam_server.room.web import pair_acts
 from exam_server.room.web.context import RoomContext
 from exam_server.room.web.kiosk_api import enrol_routes, kiosk_routes
+from exam_server.room.web.kiosk_list import kiosk_list_routes
 from exam_server.room.web.opening import opening_routes
 from exam_server.room.web.pair_acts import PAIRING
-from exam_server.room.web.proctor import WATCHERS, proctor_routes
+from exam_server.room.web.proctor import ENROLLERS, WATCHERS, proctor_routes
 from exam_server.room.web.staff import READERS, staff_routes
 from exam_server.web.application import PAGE_MISSING, build_application
 from exam_server.web.pages import MenuEntry
@@ -44,6 +45,7 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
         people=people,
         menu=(
             MenuEntry(path="/proctor", label="监考", roles=frozenset(WATCHERS)),
+            MenuEntry(path="/kiosks", label="机位", roles=frozenset(ENROLLERS)),
             MenuEntry(path="/opening", label="启封", roles=frozenset({Role.IT, Role.CHIEF})),
             MenuEntry(path="/staff", label="考务", roles=frozenset(READERS)),
             MenuEntry(path=PAIRS_PATH, label="两人确认", roles=frozenset(PAIRING)),
@@ -52,6 +54,7 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
         routes=[
             *enrol_routes(),
             *proctor_routes(),
+            *kiosk_list_routes(),
             *opening_routes(),
             *staff_routes(),
             *pair_acts.routes(),

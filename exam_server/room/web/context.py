@@ -4,19 +4,17 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
-from exam_core.errors import StateError, declare
+from exam_core.errors import StateError
 from exam_core.formats.centre_descriptor import CentreDescriptor
 from exam_core.model.identifiers import SeatId
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
 from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
-from exam_server.room.services.enrolment import EnrolledKiosk, JoinCodes
+from exam_server.room.services.enrolment import KIOSK_UNKNOWN, EnrolledKiosk, JoinCodes
 from exam_server.room.services.opening_desk import OpeningDesk
 from exam_server.store.engine import Store
 from exam_server.tls import read_seat
-
-KIOSK_UNKNOWN = declare("kiosk.unknown", "该机位的证书未登记或已作废；请监考重新登记该机位。")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

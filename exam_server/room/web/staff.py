@@ -171,6 +171,7 @@ ACTION_TITLES = {
     "sign_in_refused": "登录被拒",
     "join_codes_made": "生成登记码",
     "kiosk_enrolled": "机位登记",
+    "kiosk_revoked": "吊销机位证书",
     "opening_key_brought": "提交启封密钥",
     "opening_key_refused": "启封密钥被拒",
     "opening_refused": "启封未成功",

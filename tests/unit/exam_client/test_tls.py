@@ -3,8 +3,8 @@
 import ssl
 from pathlib import Path
 
-from exam_client.sync.tls import kiosk_trust, server_trust
-from exam_core.errors import InputError, StorageError
+from exam_client.sync.tls import kiosk_trust, server_trust, sitting_authority_of
+from exam_core.errors import InputError, IntegrityError, StorageError
 from tests.support.certificates import TestAuthority
 from tests.support.refusals import refuses
 
@@ -31,3 +31,30 @@ def test_what_is_no_certificate_is_refused(tmp_path: Path) -> None:
     (tmp_path / "seat.pem").write_text("no certificate")
     with refuses(StorageError, "client.certificate"):
         kiosk_trust(CA, tmp_path / "seat.pem")
+
+
+def test_after_enrolment_only_the_sitting_is_trusted(tmp_path: Path) -> None:
+    """The context holds the CA of the seat's own sitting, once it is found to be the centre's."""
+    authority = TestAuthority()
+    (tmp_path / "seat.pem").write_bytes(authority.seat_credential())
+
+    context = kiosk_trust(authority.certificate_pem, tmp_path / "seat.pem")
+
+    names = [dict(pair[0] for pair in one["subject"]) for one in context.get_ca_certs()]  # type: ignore[misc]  # as ssl tells them
+    assert names == [{"commonName": "test sitting"}]
+
+
+def test_a_chain_that_is_not_of_the_centre_is_refused() -> None:
+    """Another centre's CA, a CA of another sitting, and a chain that is cut."""
+    authority, stranger = TestAuthority(), TestAuthority()
+    own = authority.seat_credential()
+    mixed = authority.seat_credential(names_sitting="S0")
+
+    assert "BEGIN CERTIFICATE" in sitting_authority_of(authority.certificate_pem, own)
+    for centre, chain in (
+        (stranger, own),
+        (authority, own[: own.rindex(b"-----BEGIN CERTIFICATE")]),
+        (authority, mixed),
+    ):
+        with refuses(IntegrityError, "client.certificate"):
+            sitting_authority_of(centre.certificate_pem, chain)

@@ -103,18 +103,14 @@ def test_contexts_speak_tls_1_3_only(tmp_path: Path) -> None:
     server = tls.issue_server(authority, ["127.0.0.1"], now=NOW)
     for name, data in (
         ("ca", authority.certificate_pem),
-        ("key", server.key_pem),
-        ("pem", server.certificate_pem),
+        ("pem", server.key_pem + server.certificate_pem),
     ):
         (tmp_path / name).write_bytes(data)
     kiosk = tls.server_context(
-        key_file=tmp_path / "key",
         certificate_file=tmp_path / "pem",
         client_authority_file=tmp_path / "ca",
     )
-    console = tls.server_context(
-        key_file=tmp_path / "key", certificate_file=tmp_path / "pem", client_authority_file=None
-    )
+    console = tls.server_context(certificate_file=tmp_path / "pem", client_authority_file=None)
 
     assert kiosk.minimum_version is console.minimum_version is ssl.TLSVersion.TLSv1_3
     assert kiosk.verify_mode is ssl.CERT_REQUIRED
