@@ -26,6 +26,7 @@ reconnect_most_s = 5.0  # security.md: jitter of 0 to 5 s against handshake stor
 tick_ms = 200  # how late the end of time may be noticed here; the server's grace is 10 s
 collect_pending_ms_max = 2_000  # a window that hangs must not stop the session from closing
 restore_wait_ms_max = 5_000  # then the paper opens; late frames are merged when they come
+evidence_interval_ms = 60_000  # the server's acknowledgements on disk; the exam needs none of it
 submit_wait_ms_max = 5_000  # then the receipt is shown as closed here only
 stop_wait_s = 10.0
 restart_wait_s = 1.0  # after a mistake of ours: a pause, so that it does not spin

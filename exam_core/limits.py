@@ -58,6 +58,7 @@ login_tries_max = 5  # then the seat is locked until a proctor unlocks it
 join_code_tries_max = 5
 join_code_life_ms = 10 * 60_000
 heartbeat_interval_ms = 10_000
+proof_steps_max = 24  # sixteen million acknowledgements in one commit
 order_number_max = 2**53  # exact in every language; a million orders a second for 285 years
 
 # Rooms

@@ -17,11 +17,12 @@ from exam_client.session.order_gate import OrderGate
 from exam_client.session.paper import OpenPaper
 from exam_client.session.resume import Resume, Stage, SubmitPlace
 from exam_client.sync.upload import Upload
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import ExamError, StateError, declare
 from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import OrderKind, OrderTaken, SubmitReason
 from exam_core.formats.paper_package import PaperPackage, open_form
-from exam_core.model.identifiers import ItemId, PartId, SeatId, SegmentId
+from exam_core.model.identifiers import ItemId, PartId, SeatId, SegmentId, SessionId
 from exam_core.model.responses import Response
 from exam_core.model.states import SESSION_STATE
 from exam_core.protocol.messages import HeldFrames
@@ -45,18 +46,22 @@ class SessionPorts:
     Attributes:
         seat_id: Where this machine stands.
         clock_ms: The monotonic clock.
+        keep_evidence: Puts the server's acknowledgements on disk; never raises.
         save_resume: Puts the resume record on disk; never raises.
         collect_pending: Asks for typed text that is not recorded yet; None when nobody types.
         refuse: Reports a refusal that came from the server: code and message.
         orders: Lets an order of the server through once.
+        centre_key: The centre's public signing key; acknowledgements are checked with it.
     """
 
     seat_id: SeatId
     clock_ms: Callable[[], int]
+    keep_evidence: Callable[[SessionId, bytes], None]
     save_resume: Callable[[Resume], None]
     collect_pending: Callable[[], None] | None
     refuse: Callable[[str, str], None]
     orders: OrderGate
+    centre_key: PublicSigningKey
 
 
 class Attempt:

@@ -8,6 +8,7 @@ sent; nothing that the server says takes anything away from it.
 from exam_client.journal import SessionJournal
 from exam_client.session.attempt import RECEIPT_MISMATCH, Attempt, SessionPorts
 from exam_client.session.closing import Phase
+from exam_client.session.evidence import EvidenceKeeper
 from exam_client.session.resume import Resume, Stage
 from exam_client.sync.upload import Upload
 from exam_core.errors import ExamError
@@ -15,6 +16,7 @@ from exam_core.formats.journal_entries import OrderKind, SubmitReason
 from exam_core.formats.paper_package import PaperPackage
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import VERSION, messages, orders
+from exam_core.protocol.acknowledgements import ACK_SIGNATURE, Acknowledged, check_proof
 
 _GAP = "journal.gap"
 _RECEIPT = "submit.receipt"
@@ -46,7 +48,7 @@ class SessionCore:
         ports: SessionPorts,
     ) -> None:
         self.journal = journal
-        self.upload = Upload(journal)
+        self.upload = Upload(journal, self._check_proof)
         self.attempt = Attempt(resume, journal, self.upload, package=package, ports=ports)
         self.sitting_state: SittingState | None = None
         self.session_state = SessionState.INITIAL
@@ -55,6 +57,7 @@ class SessionCore:
         self.wants_reattach = False
         self.attach_refusal: messages.Refused | None = None
         self._ports = ports
+        self._evidence = EvidenceKeeper()
         self._stages_sent = 0
         self._is_submit_sent = False
         self._extra_ms: int | None = None
@@ -106,6 +109,8 @@ class SessionCore:
             self._dispatch(message)
         except ExamError as error:
             self.attempt.alarm(error.code, error.message)
+            # A server that cannot prove what it says is left, and tried again.
+            self.wants_reattach |= error.code == ACK_SIGNATURE
         if self.journal.segment_id in self.upload.blocked and self.attempt.paper is not None:
             # The server can take no more of this segment: go on in a fresh one.
             self.journal.roll_over()
@@ -118,9 +123,10 @@ class SessionCore:
                 self._on_attached(message)
             case messages.Ordered():
                 self._obey(self._take_order(message))
-            case messages.Saved(segment_id=segment_id, frames=frames, head=head):
+            case messages.Saved(segment_id=segment_id, frames=frames, head=head, proof=proof):
                 held = messages.HeldFrames(segment_id=segment_id, frames=frames, head=head)
-                self.upload.saved(held)
+                self.upload.saved(held, proof)
+                self._keep_evidence()
             case messages.Restore(segment_id=segment_id, frames=frames):
                 try:
                     self.journal.restore(segment_id, frames)
@@ -128,6 +134,27 @@ class SessionCore:
                     self.attempt.merge()
             case refused:
                 self._on_refused(refused)
+
+    def _keep_evidence(self, *, is_last: bool = False) -> None:
+        resume = self.attempt.resume
+        data = self._evidence.due(
+            self.upload,
+            sitting_id=resume.sitting_id,
+            session_id=resume.session_id,
+            now_ms=self._ports.clock_ms(),
+            is_last=is_last,
+        )
+        if data is not None:
+            self._ports.keep_evidence(resume.session_id, data)
+
+    def _check_proof(self, held: messages.HeldFrames, proof: messages.CommitProof) -> None:
+        resume = self.attempt.resume
+        check_proof(
+            proof,
+            Acknowledged(resume.session_id, held),
+            sitting_id=resume.sitting_id,
+            centre_key=self._ports.centre_key,
+        )
 
     def _take_order(self, message: messages.Ordered) -> orders.Order:
         resume = self.attempt.resume
@@ -150,6 +177,7 @@ class SessionCore:
                 self.attempt.end(known.get(reason, SubmitReason.PROCTOR))
             case orders.Submitted(receipt=receipt):
                 self.attempt.submitted(receipt)
+                self._keep_evidence(is_last=True)
 
     def _note_clock(self, order: orders.Order, clock: orders.Clock) -> None:
         before, after = self.sitting_state, clock.sitting_state
@@ -164,7 +192,7 @@ class SessionCore:
     def _on_attached(self, message: messages.Attached) -> None:
         self.is_attached = True
         self.attempt.attached(message.epochs, message.held)
-        self.upload.attached(message.held)
+        self.upload.attached(message.held, message.proofs)
 
     def _on_begin(self, message: orders.Begin) -> None:
         if self.sitting_state is not SittingState.HELD:

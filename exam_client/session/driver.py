@@ -22,6 +22,7 @@ from exam_client.session.attempt import SessionPorts
 from exam_client.session.closing import Phase
 from exam_client.session.conversation import Conversation, woken
 from exam_client.session.core import SessionCore
+from exam_client.session.evidence import EVIDENCE_NAME
 from exam_client.session.order_gate import OrderGate
 from exam_client.session.resume import Resume, ResumeFile
 from exam_client.session.snapshot import KioskSnapshot, Refusal
@@ -33,7 +34,7 @@ from exam_client.sync.tls import kiosk_trust
 from exam_core.crypto.signing import Signer
 from exam_core.errors import CODES, ExamError, StateError, TransportError
 from exam_core.formats.paper_package import PaperPackage
-from exam_core.model.identifiers import AdmissionNumber
+from exam_core.model.identifiers import AdmissionNumber, SessionId
 from exam_core.model.states import SESSION_STATE
 from exam_core.protocol.http import LogInRequest, RoomReply
 from exam_core.protocol.messages import Saved, ServerMessage
@@ -78,9 +79,11 @@ class SessionDriver:
         self._ports = SessionPorts(
             seat_id=config.seat_id,
             clock_ms=clock_ms,
+            keep_evidence=self._keep_evidence,
             save_resume=self._save_resume,
             collect_pending=collect_pending,
             refuse=self._refuse,
+            centre_key=config.centre.signing_key,
             orders=OrderGate(
                 files,
                 config.folder,
@@ -325,7 +328,8 @@ class SessionDriver:
                 self._seat.reconnects += self._attaches > 1
                 _log.info("session_attached", extra={"attaches": self._attaches})
             # An attach alone is no success: a room whose disk is full lets us in and out again.
-            if isinstance(message, Saved) or self._clock_ms() >= opened_ms + _STEADY_MS:
+            is_kept = isinstance(message, Saved) and not core.wants_reattach
+            if is_kept or self._clock_ms() >= opened_ms + _STEADY_MS:
                 backoff.reset()
             self._changed()
 
@@ -369,6 +373,12 @@ class SessionDriver:
         self._seat.refusal = Refusal(
             number=self._refusals, code=code, message=message, advice=advice
         )
+
+    def _keep_evidence(self, session_id: SessionId, data: bytes) -> None:
+        try:
+            self._files.replace(self._config.folder.session(session_id) / EVIDENCE_NAME, data)
+        except OSError as error:
+            _log.warning("evidence_not_saved", extra={"errno": error.errno})
 
     def _save_resume(self, resume: Resume) -> None:
         try:

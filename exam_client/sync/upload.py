@@ -4,14 +4,15 @@ Sending twice is harmless, so a new connection begins at the server's own mark. 
 the server refuses for good is blocked: asking again would not help.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
 from exam_client import limits
 from exam_client.journal import SessionJournal
 from exam_core import limits as core_limits
 from exam_core.errors import IntegrityError, declare
 from exam_core.model.identifiers import SegmentId
-from exam_core.protocol.messages import HeldFrames, Save
+from exam_core.protocol.acknowledgements import ACK_SIGNATURE
+from exam_core.protocol.messages import CommitProof, HeldFrames, Save
 
 SYNC_HEAD = declare(
     "sync.head",
@@ -22,25 +23,41 @@ SYNC_HEAD = declare(
 class Upload:
     """Brings the frames of all segments to the server, each at most once a connection.
 
+    Args:
+        journal: What was written here.
+        check: Refuses an acknowledgement that the centre did not sign.
+
     Attributes:
         acknowledged: How many frames of each segment are durable on the server.
+        proofs: The last acknowledgement of each segment with its proof.
         blocked: Segments of which the server takes no more.
     """
 
-    def __init__(self, journal: SessionJournal) -> None:
+    def __init__(
+        self, journal: SessionJournal, check: Callable[[HeldFrames, CommitProof], None]
+    ) -> None:
+        self.proofs: dict[SegmentId, tuple[HeldFrames, CommitProof]] = {}
+        self._check = check
         self.acknowledged: dict[SegmentId, int] = {}
         self.blocked: set[SegmentId] = set()
         self._journal = journal
         self._sent: dict[SegmentId, int] | None = None
 
-    def attached(self, held: Iterable[HeldFrames]) -> None:
+    def attached(self, held: Sequence[HeldFrames], proofs: Sequence[CommitProof]) -> None:
         """A connection stands; the server has exactly this.
 
         Raises:
-            IntegrityError: `sync.head`, when it has other frames than we for a segment, which is
-                blocked then; all other segments go on.
+            IntegrityError: `ack.signature`, when one has no good proof: nothing is sent then, and
+                what was acknowledged before still is. `sync.head`, when the server has other
+                frames than we for a segment, which is blocked then; all other segments go on.
         """
-        held = tuple(held)
+        if len(held) != len(proofs):
+            raise IntegrityError(ACK_SIGNATURE, "保存确认的证明不全")
+        for one, proof in zip(held, proofs, strict=True):
+            self._check(one, proof)
+        self.proofs |= {
+            one.segment_id: (one, proof) for one, proof in zip(held, proofs, strict=True)
+        }
         self.acknowledged = {one.segment_id: one.frames for one in held}
         self._sent = dict(self.acknowledged)
         wrong = [one.segment_id for one in held if not self._agrees(one)]
@@ -54,17 +71,21 @@ class Upload:
         """Nothing can be sent until `attached`."""
         self._sent = None
 
-    def saved(self, held: HeldFrames) -> None:
+    def saved(self, held: HeldFrames, proof: CommitProof) -> None:
         """The server says that it has these frames on its disk.
 
         Raises:
-            IntegrityError: `sync.head`, as `attached`.
+            IntegrityError: `ack.signature`, when the proof does not hold: nothing counts as saved
+                by it. `sync.head`, as `attached`.
         """
+        self._check(held, proof)
         if not self._agrees(held):
             self.blocked.add(held.segment_id)
             raise IntegrityError(SYNC_HEAD, "服务器确认的作答记录与本机不同", frames=held.frames)
         before = self.acknowledged.get(held.segment_id, 0)
-        self.acknowledged[held.segment_id] = max(before, held.frames)
+        if held.frames >= before:
+            self.acknowledged[held.segment_id] = held.frames
+            self.proofs[held.segment_id] = (held, proof)
 
     def next_save(self) -> Save | None:
         """The next frames to send on this connection, counted as sent; None when all are."""

@@ -18,6 +18,8 @@ MESSAGE_MALFORMED = declare("protocol.malformed", "收到无法识别的消息�
 _Count = Annotated[int, msgspec.Meta(ge=0, le=limits.journal_frames_max)]
 """A number of frames, or of one frame; checked when a message is decoded."""
 
+_Number = Annotated[int, msgspec.Meta(ge=1, le=limits.order_number_max)]
+
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all messages."""
@@ -29,6 +31,20 @@ class HeldFrames(_Message, frozen=True, kw_only=True):
     segment_id: SegmentId
     frames: _Count
     head: bytes
+
+
+class CommitProof(_Message, frozen=True, kw_only=True):
+    """That an acknowledgement is one of those which the centre signed; see `acknowledgements`.
+
+    `path` leads from leaf `index` of `size` to the root; (`boot`, `number`) says which root.
+    """
+
+    boot: _Number
+    number: _Number
+    index: int
+    size: _Number
+    path: Annotated[tuple[bytes, ...], msgspec.Meta(max_length=limits.proof_steps_max)]
+    signature: bytes
 
 
 # From the kiosk
@@ -81,11 +97,13 @@ class Heartbeat(_Message, frozen=True, kw_only=True, tag="heartbeat"):
 class Attached(_Message, frozen=True, kw_only=True, tag="attached"):
     """The connection stands. `held` says what the server has of this session's segments.
 
-    `epochs` gives the epoch of every segment; a larger one was attached later.
+    `epochs` gives the epoch of every segment; a larger one was attached later. `proofs` are those
+    of `held`, in the same order.
     """
 
     epochs: dict[SegmentId, int]
     held: tuple[HeldFrames, ...]
+    proofs: tuple[CommitProof, ...]
 
 
 class Ordered(_Message, frozen=True, kw_only=True, tag="ordered"):
@@ -112,6 +130,7 @@ class Saved(_Message, frozen=True, kw_only=True, tag="saved"):
     segment_id: SegmentId
     frames: _Count
     head: bytes
+    proof: CommitProof
 
 
 class Refused(_Message, frozen=True, kw_only=True, tag="refused"):

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from exam_core.errors import StorageError
 from exam_core.model.identifiers import SegmentId
+from exam_core.protocol.acknowledgements import AckBook
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
@@ -36,16 +37,18 @@ class RoomHub:
         clock: Clock,
         state: RoomState,
         order_book: OrderBook,
+        ack_book: AckBook,
     ) -> None:
         self.state = state
         self.core = RoomCore(
             store=store, trail=trail, clock=clock, state=state, order_book=order_book
         )
-        self.writer = FrameWriter(store, self._on_write_failure)
+        self.writer = FrameWriter(store, ack_book, self._on_write_failure)
         self.course = Course(self.core)
         self.intake = Intake(
             state,
             self.writer,
+            ack_book,
             clock,
             IntakeHooks(
                 alarm=lambda session, code, message: self.core.alarm(
@@ -57,7 +60,7 @@ class RoomHub:
             ),
         )
         self.course.intake = self.intake
-        self.kiosks = Kiosks(self.core, self.course)
+        self.kiosks = Kiosks(self.core, self.course, ack_book)
         self.steering = Steering(self.core, self.course, self.intake)
         self.stopping = asyncio.Event()
 

@@ -14,7 +14,8 @@ from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import Entry, SessionSubmitted
 from exam_core.model.identifiers import SegmentId
 from exam_core.model.states import SESSION_STATE, SITTING_STATE, SessionState, SittingState
-from exam_core.protocol.messages import Refused, Save, Saved, Submit
+from exam_core.protocol.acknowledgements import AckBook, Acknowledged
+from exam_core.protocol.messages import CommitProof, HeldFrames, Refused, Save, Saved, Submit
 from exam_server.clock import Clock
 from exam_server.room.live import (
     CLOSE_LATER,
@@ -64,10 +65,16 @@ class Intake:
     """The save path of the running room."""
 
     def __init__(
-        self, state: RoomState, writer: FrameWriter, clock: Clock, hooks: IntakeHooks
+        self,
+        state: RoomState,
+        writer: FrameWriter,
+        ack_book: AckBook,
+        clock: Clock,
+        hooks: IntakeHooks,
     ) -> None:
         self._state = state
         self._writer = writer
+        self._ack_book = ack_book
         self._clock = clock
         self._hooks = hooks
         self._evidence_frames = 0
@@ -208,7 +215,7 @@ class Intake:
             Batch(
                 frames=(),
                 flags=tuple(queued),
-                on_durable=lambda: self.owed_flags.difference_update(queued),
+                on_durable=lambda _: self.owed_flags.difference_update(queued),
             )
         )
 
@@ -299,11 +306,17 @@ class Intake:
     def _queue(self, session: LiveSession, ledger: SegmentLedger, taken: _Taken) -> None:
         if not taken.rows:
             if ledger.durable == ledger.frames:
-                session.send(_saved(ledger))  # all held: a repeated Save is answered again
+                held = Acknowledged(session.session_id, ledger.durable_frames)
+                (proof,) = self._ack_book.sign([held])
+                session.send(_saved(held, proof))  # all held: a repeated Save is answered again
             return
         frames, head = ledger.frames, ledger.head
+        held = Acknowledged(
+            session.session_id,
+            HeldFrames(segment_id=ledger.segment_id, frames=frames, head=head),
+        )
 
-        def on_durable() -> None:
+        def on_durable(proof: CommitProof | None) -> None:
             ledger.committed(frames, head)
             _note_entries(session, taken)
             for refusal in taken.refusals:
@@ -311,11 +324,14 @@ class Intake:
                 self._hooks.alarm(session, refusal.code, refusal.message)
             if any(code == LATE for _, _, code in taken.flags):
                 self._hooks.alarm(session, LATE, "考试结束后仍传来作答，请核对后评卷")
-            session.send(_saved(ledger))
+            if proof is not None:
+                session.send(_saved(held, proof))
             self._hooks.close_submitted(session)
 
         self._state.known_flags.update(taken.flags)
-        self._writer.put(Batch(frames=taken.rows, flags=taken.flags, on_durable=on_durable))
+        self._writer.put(
+            Batch(frames=taken.rows, flags=taken.flags, on_durable=on_durable, acknowledged=held)
+        )
 
     def _answer_submit(self, session: LiveSession, receipt: str) -> None:
         if receipt == session.receipt:
@@ -331,8 +347,9 @@ def _note_entries(session: LiveSession, taken: _Taken) -> None:
         session.tally.note(entry, epoch=epoch, seq=seq)
 
 
-def _saved(ledger: SegmentLedger) -> Saved:
-    return Saved(segment_id=ledger.segment_id, frames=ledger.durable, head=ledger.durable_head)
+def _saved(acknowledged: Acknowledged, proof: CommitProof) -> Saved:
+    held = acknowledged.held
+    return Saved(segment_id=held.segment_id, frames=held.frames, head=held.head, proof=proof)
 
 
 def _refused(error: ExamError, segment_id: SegmentId | None, seq: int | None) -> Refused:

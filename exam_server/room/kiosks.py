@@ -11,8 +11,9 @@ from exam_core.errors import InputError, StateError, declare
 from exam_core.model.identifiers import SeatId, SegmentId
 from exam_core.model.states import SessionState
 from exam_core.protocol import VERSION
+from exam_core.protocol.acknowledgements import AckBook, Acknowledged
 from exam_core.protocol.http import LogInReply, LogInRequest
-from exam_core.protocol.messages import Attach, Attached, HeldFrames, Restore
+from exam_core.protocol.messages import Attach, Attached, Restore
 from exam_server import limits
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
@@ -36,10 +37,11 @@ STAGES = ("confirmed", "rules_read")
 class Kiosks:
     """Sessions and connections of the seats."""
 
-    def __init__(self, core: RoomCore, course: Course) -> None:
+    def __init__(self, core: RoomCore, course: Course, ack_book: AckBook) -> None:
         self._core = core
         self._state = core.state
         self._course = course
+        self._ack_book = ack_book
 
     async def log_in(self, request: LogInRequest, seat_id: SeatId) -> LogInReply:
         """Admit a candidate at a seat; see `services.admission.log_in` for the refusals."""
@@ -142,10 +144,13 @@ class Kiosks:
 
     async def _greet(self, session: LiveSession, connection: Connection, attach: Attach) -> None:
         session.unsynced = 0
+        held = tuple(one.durable_frames for one in session.ledgers.values())
+        on_disk = [Acknowledged(session.session_id, one) for one in held]
         connection.send(
             Attached(
                 epochs={one.segment_id: one.epoch for one in session.ledgers.values()},
-                held=tuple(_held(one) for one in session.ledgers.values()),
+                held=held,
+                proofs=tuple(self._ack_book.sign(on_disk)),
             )
         )
         self._core.send_clock(session)
@@ -201,7 +206,3 @@ def chunks_of(frames: list[bytes]) -> list[tuple[int, tuple[bytes, ...]]]:
     if frames:
         chunks.append((start, tuple(frames[start:])))
     return chunks
-
-
-def _held(ledger: SegmentLedger) -> HeldFrames:
-    return HeldFrames(segment_id=ledger.segment_id, frames=ledger.durable, head=ledger.durable_head)

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from exam_core.protocol.acknowledgements import AckBook
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.people import People
 from exam_server.clock import Clock, SystemClock
@@ -56,11 +57,18 @@ def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:
     trail = AuditTrail(folder.audit_file, clock)
     state = load_room(store, clock)
     ensure_sitting_authority(folder, state.sitting_id, clock)
-    order_book = OrderBook(
-        folder.signing_key(), sitting_id=state.sitting_id, boot=conduct.count_start(store)
-    )
+    key, boot = folder.signing_key(), conduct.count_start(store)
+    order_book = OrderBook(key, sitting_id=state.sitting_id, boot=boot)
+    ack_book = AckBook(key, sitting_id=state.sitting_id, boot=boot)
     return RoomContext(
-        hub=RoomHub(store=store, trail=trail, clock=clock, state=state, order_book=order_book),
+        hub=RoomHub(
+            store=store,
+            trail=trail,
+            clock=clock,
+            state=state,
+            order_book=order_book,
+            ack_book=ack_book,
+        ),
         store=store,
         folder=folder,
         trail=trail,

@@ -26,6 +26,7 @@ from exam_core.model.identifiers import SeatId, SegmentId
 from exam_core.model.items import Form
 from exam_core.model.roster import Candidate
 from exam_core.protocol import VERSION
+from exam_core.protocol.acknowledgements import Acknowledged, check_proof
 from exam_core.protocol.enrolment import prove_signing_key
 from exam_core.protocol.http import (
     EnrolReply,
@@ -39,6 +40,7 @@ from exam_core.protocol.http import (
 from exam_core.protocol.messages import (
     Attach,
     Attached,
+    CommitProof,
     Heartbeat,
     HeldFrames,
     KioskMessage,
@@ -188,6 +190,8 @@ class KioskDriver:
             )
         )
         self.attached = await self.expect(Attached)
+        for held, proof in zip(self.attached.held, self.attached.proofs, strict=True):
+            self._check(held, proof)
         return self.attached
 
     async def reattach(self) -> Attached:
@@ -253,6 +257,10 @@ class KioskDriver:
         assert self.writer is not None
         while True:
             saved = await self.expect(Saved)
+            self._check(
+                HeldFrames(segment_id=saved.segment_id, frames=saved.frames, head=saved.head),
+                saved.proof,
+            )
             self.saved[saved.segment_id] = saved
             if saved.segment_id == self.segment_id and saved.frames == self.writer.seq:
                 assert saved.head == self.writer.head
@@ -319,6 +327,15 @@ class KioskDriver:
         )
         self._mark = order.mark
         return order.what
+
+    def _check(self, held: HeldFrames, proof: CommitProof) -> None:
+        assert self.log_in_reply is not None
+        check_proof(
+            proof,
+            Acknowledged(self.log_in_reply.session_id, held),
+            sitting_id=builders.SITTING_ID,
+            centre_key=self._centre_key,
+        )
 
     def _held(self, segment_id: SegmentId) -> HeldFrames:
         head = first_head(segment_id)

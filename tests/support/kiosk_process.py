@@ -13,11 +13,12 @@ from exam_client.config import DataFolder
 from exam_client.journal import SessionJournal
 from exam_client.session.attempt import SessionPorts
 from exam_client.session.core import SessionCore
+from exam_client.session.evidence import EVIDENCE_NAME
 from exam_client.session.order_gate import OrderGate
 from exam_client.session.resume import Resume, ResumeFile, Stage
 from exam_core.crypto.signing import public_key_of
 from exam_core.formats.paper_package import PaperPackage, verify_package
-from exam_core.model.identifiers import AdmissionNumber, FormNumber, SeatId
+from exam_core.model.identifiers import AdmissionNumber, FormNumber, SeatId, SessionId
 from exam_core.model.states import SittingState
 from exam_core.protocol import messages, orders
 from tests.support import builders
@@ -105,9 +106,11 @@ class KioskProcess:
         ports = SessionPorts(
             seat_id=SeatId("A01"),
             clock_ms=lambda: self.now_ms,
+            keep_evidence=self._keep_evidence,
             save_resume=lambda changed: self._save(resume_file, changed),
             collect_pending=self._collect if self._collects else None,
             refuse=lambda code, _message: self.refusals.append(code),
+            centre_key=public_key_of(builders.CENTRE_KEY),
             orders=OrderGate(
                 self.files,
                 FOLDER,
@@ -122,6 +125,10 @@ class KioskProcess:
     def _save(resume_file: ResumeFile, resume: Resume) -> None:
         with contextlib.suppress(OSError):  # as the driver: an alarm, and the exam goes on
             resume_file.save(resume)
+
+    def _keep_evidence(self, session_id: SessionId, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.files.replace(FOLDER.session(session_id) / EVIDENCE_NAME, data)
 
     def _collect(self) -> None:
         self.asked_for_pending += 1

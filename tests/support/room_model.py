@@ -23,6 +23,7 @@ from exam_core.formats.journal_merge import PlacedEntry, SessionContent, merge_e
 from exam_core.model.identifiers import FormNumber, SeatId, SegmentId, SessionId
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import messages, orders
+from exam_core.protocol.acknowledgements import AckBook, Acknowledged
 from tests.support import builders
 
 JOURNAL_SECRET = bytes(range(32))
@@ -107,6 +108,7 @@ class RoomModel:
         self.extra_ms = 0
         self.boot = 1
         self.counter = 0
+        self.acks = AckBook(builders.CENTRE_KEY, sitting_id=builders.SITTING_ID, boot=1)
         self.sessions: dict[SessionId, SessionModel] = {}
         self.registers_held = True
 
@@ -122,10 +124,13 @@ class RoomModel:
             if segment_id not in session.epochs:
                 session.epochs[segment_id] = 1 + max(session.epochs.values(), default=0)
                 session.frames[segment_id] = []
+        held = tuple(session.held(one) for one in session.frames)
+        proofs = self.acks.sign([Acknowledged(session.session_id, one) for one in held])
         replies: list[messages.ServerMessage] = [
             messages.Attached(
                 epochs=dict(session.epochs),
-                held=tuple(session.held(one) for one in session.frames),
+                held=held,
+                proofs=tuple(proofs),
             ),
             self.clock(session),
         ]
@@ -154,6 +159,13 @@ class RoomModel:
             what=what,
         )
         return orders.sign_order(order, builders.CENTRE_KEY)
+
+    def saved(self, session: SessionModel, held: messages.HeldFrames) -> messages.Saved:
+        """That these frames are on disk, signed by the centre."""
+        (proof,) = self.acks.sign([Acknowledged(session.session_id, held)])
+        return messages.Saved(
+            segment_id=held.segment_id, frames=held.frames, head=held.head, proof=proof
+        )
 
     def clock(self, session: SessionModel) -> messages.Ordered:
         """The clock as this session sees it."""
@@ -226,7 +238,7 @@ class RoomModel:
             return [self._refused(error.code, save)]
         session.frames[segment_id] = taken
         now = session.held(segment_id)
-        return [messages.Saved(segment_id=segment_id, frames=now.frames, head=now.head)]
+        return [self.saved(session, now)]
 
     def _submit(
         self, session: SessionModel, submit: messages.Submit

@@ -11,6 +11,7 @@ from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import IntegrityError, StateError, declare
 from exam_core.formats.journal import first_head, frame_sequence, next_head
 from exam_core.model.identifiers import SegmentId
+from exam_core.protocol.messages import HeldFrames
 
 JOURNAL_GAP = declare("journal.gap", "作答记录中间有缺；考生机会自动补传，无需操作。")
 JOURNAL_CONFLICT = declare(
@@ -41,6 +42,11 @@ class SegmentLedger:
         self.durable = 0
         self.durable_head = self.head
         self._digests = bytearray()
+
+    @property
+    def durable_frames(self) -> HeldFrames:
+        """What is on disk, as it is acknowledged."""
+        return HeldFrames(segment_id=self.segment_id, frames=self.durable, head=self.durable_head)
 
     def new_frames(self, first_seq: int, frames: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """The frames of a Save that are not held yet; takes nothing.

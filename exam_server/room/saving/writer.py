@@ -1,8 +1,9 @@
 """Makes frames durable: one thread, one transaction for all that is queued, then the answers.
 
-While one commit runs the next batch gathers. A commit that fails fails all of its batches and all
-queued behind them, loudly; after anything but a full disk the writer stays stopped, since what a
-failed sync left on disk is unknown until the database is opened anew.
+While one commit runs the next batch gathers. The acknowledgements of one commit are signed
+together, in the loop: one signature, whatever the number of kiosks. A commit that fails fails all
+of its batches and all queued behind them, loudly; after anything but a full disk the writer stays
+stopped, since what a failed sync left on disk is unknown until the database is opened anew.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from exam_core.errors import StorageError
+from exam_core.protocol.acknowledgements import AckBook, Acknowledged
+from exam_core.protocol.messages import CommitProof
 from exam_server import limits
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 from exam_server.store import room as tables
@@ -23,11 +26,13 @@ class Batch:
     """Frames of one Save, and what to do in the loop once they are durable.
 
     `frames` are (segment_id, seq, frame, received_utc_ms), `flags` (segment_id, seq, code).
+    `acknowledged` is what the commit makes true for a kiosk; `on_durable` is given its proof.
     """
 
     frames: Sequence[tuple[str, int, bytes, int]]
     flags: Sequence[tuple[str, int, str]]
-    on_durable: Callable[[], None]
+    on_durable: Callable[[CommitProof | None], None]
+    acknowledged: Acknowledged | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,12 @@ class _Queued:
 class FrameWriter:
     """The one writer of frames; used from the event loop."""
 
-    def __init__(self, store: Store, on_failure: Callable[[StorageError], None]) -> None:
+    def __init__(
+        self, store: Store, ack_book: AckBook, on_failure: Callable[[StorageError], None]
+    ) -> None:
         """Prepare; `on_failure` runs in the loop before any later frame is taken."""
         self._store = store
+        self._ack_book = ack_book
         self._on_failure = on_failure
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -131,8 +139,11 @@ class FrameWriter:
     def _committed(self, alive: list[_Queued], queued: list[_Queued]) -> None:
         self.commits += 1
         self._release(queued)
-        for one in alive:
-            one.batch.on_durable()
+        batches = [one.batch for one in alive]
+        on_disk = [one.acknowledged for one in batches if one.acknowledged]
+        proofs = iter(self._ack_book.sign(on_disk))
+        for batch in batches:
+            batch.on_durable(next(proofs) if batch.acknowledged else None)
 
     def _failed(self, error: StorageError, queued: list[_Queued]) -> None:
         self._release(queued)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from websockets.exceptions import ConnectionClosed
 
 from exam_core.errors import StorageError
+from exam_core.protocol.acknowledgements import AckBook
 from exam_core.protocol.messages import Refused, Saved
 from exam_server import limits
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
@@ -18,6 +19,8 @@ from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import WANG, LiveRoom, live_room
 from tests.support.room_world import RoomWorld
+
+ACKS = AckBook(builders.CENTRE_KEY, sitting_id=builders.SITTING_ID, boot=1)
 
 pytestmark = pytest.mark.faults
 
@@ -113,12 +116,12 @@ def test_batches_queued_behind_a_failed_one_fail_with_it(world: RoomWorld) -> No
     async def play() -> None:
         failures: list[StorageError] = []
         store = Store(world.folder.database_url())
-        writer = FrameWriter(FailingStore(store, STORAGE_FULL, 1), failures.append)  # type: ignore[arg-type]
+        writer = FrameWriter(FailingStore(store, STORAGE_FULL, 1), ACKS, failures.append)  # type: ignore[arg-type]
         durable: list[int] = []
 
         def put(number: int) -> None:
             flag = (builders.SEGMENT_ID, number, "x")
-            writer.put(Batch(frames=(), flags=(flag,), on_durable=lambda: durable.append(number)))
+            writer.put(Batch(frames=(), flags=(flag,), on_durable=lambda _: durable.append(number)))
 
         for number in (1, 2, 3):
             put(number)
@@ -142,15 +145,15 @@ def test_an_unexpected_error_of_the_driver_is_a_storage_failure(world: RoomWorld
     async def play() -> None:
         failures: list[StorageError] = []
         store = Store(world.folder.database_url())
-        writer = FrameWriter(store, failures.append)
+        writer = FrameWriter(store, ACKS, failures.append)
         writer.start()
         flag = (builders.SEGMENT_ID, 1, "x")
-        writer.put(Batch(frames=(), flags=(flag, flag), on_durable=lambda: None))
+        writer.put(Batch(frames=(), flags=(flag, flag), on_durable=lambda _: None))
         async with asyncio.timeout(10):
             while not failures:  # noqa: ASYNC110  set by the writer's call
                 await asyncio.sleep(0.001)
         with pytest.raises(StorageError, match=r"storage\.failed"):
-            writer.put(Batch(frames=(), flags=(), on_durable=lambda: None))
+            writer.put(Batch(frames=(), flags=(), on_durable=lambda _: None))
         await writer.stop()
         store.close()
 

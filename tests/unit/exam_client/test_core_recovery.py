@@ -170,10 +170,10 @@ def test_a_room_with_another_history_is_found_out() -> None:
     record(kiosk, "A")
     kiosk.settle()
     own = kiosk.core.journal.segment_id
-    wrong = messages.Saved(segment_id=own, frames=1, head=bytes(32))
+    wrong = messages.HeldFrames(segment_id=own, frames=1, head=bytes(32))
 
     record(kiosk, "B")
-    kiosk.say(wrong)
+    kiosk.say(kiosk.room.saved(kiosk.session, wrong))
 
     assert "sync.head" in kiosk.core.attempt.alarms
     assert kiosk.core.journal.segment_id != own
@@ -191,6 +191,7 @@ def test_a_room_that_has_more_of_our_segment_than_we_is_found_out() -> None:
         messages.Attached(
             epochs=dict(kiosk.session.epochs),
             held=(held,),
+            proofs=(kiosk.room.saved(kiosk.session, held).proof,),
         )
     )
 

@@ -11,6 +11,7 @@ from exam_core.protocol import VERSION
 from exam_core.protocol.messages import (
     Attach,
     Attached,
+    CommitProof,
     Heartbeat,
     HeldFrames,
     KioskMessage,
@@ -32,6 +33,7 @@ from tests.support.refusals import refuses
 HELD = HeldFrames(segment_id=SEGMENT_ID, frames=2, head=bytes(32))
 FRAMES = tuple(frames())
 
+PROOF = CommitProof(boot=1, number=2, index=0, size=2, path=(bytes(32),), signature=bytes(64))
 FROM_KIOSK: list[KioskMessage] = [
     Attach(protocol=VERSION, session_id=SESSION_ID, token="t", segment_id=SEGMENT_ID, held=(HELD,)),
     Stage(stage="confirmed"),
@@ -40,10 +42,10 @@ FROM_KIOSK: list[KioskMessage] = [
     Heartbeat(unsynced=0),
 ]
 FROM_SERVER: list[ServerMessage] = [
-    Attached(epochs={SEGMENT_ID: 1}, held=(HELD,)),
+    Attached(epochs={SEGMENT_ID: 1}, held=(HELD,), proofs=(PROOF,)),
     Ordered(order=b"{}", signature=bytes(64)),
     Restore(segment_id=SEGMENT_ID, first_seq=0, frames=FRAMES),
-    Saved(segment_id=SEGMENT_ID, frames=4, head=bytes(32)),
+    Saved(segment_id=SEGMENT_ID, frames=4, head=bytes(32), proof=PROOF),
     Refused(code="journal.gap", message="…"),
     Refused(code="journal.gap", message="…", segment_id=SEGMENT_ID, seq=7),
 ]
