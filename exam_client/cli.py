@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from exam_client import config as kiosk_config
 from exam_client import enrolment, limits
+from exam_client.hardening import harden
 from exam_client.journal.files import RealFileSystem
 from exam_client.kiosk_lock import kiosk_lock
 from exam_core.crypto.selftest import run_self_test
@@ -92,6 +92,7 @@ def run(
     """Run the kiosk window."""
     from exam_client.app import run_kiosk  # noqa: PLC0415  Qt is for this command alone
 
+    _err.print(harden().sentence(), markup=False)
     config = kiosk_config.load_config(RealFileSystem(), kiosk_config.DataFolder(data))
     with kiosk_lock(config.folder):
         status = run_kiosk(config, is_windowed=windowed)
@@ -123,7 +124,7 @@ def simulate(
 
 def main() -> None:
     """Entry point of the console script; our errors become a sentence and an exit status."""
-    os.umask(0o077)  # what we write belongs to this user alone
+    harden()
     try:
         run_self_test()
         app()

@@ -9,6 +9,7 @@ import sys
 import typer
 
 from exam_server import command_line
+from exam_server.hardening import harden
 
 _GRADE = "grade"
 _GRADE_HELP = "阅卷点：导入、阅卷、成绩（exam-server grade --help）"
@@ -16,6 +17,7 @@ _GRADE_HELP = "阅卷点：导入、阅卷、成绩（exam-server grade --help�
 
 def main() -> None:
     """Entry point of the console script."""
+    harden()
     is_grading = sys.argv[1:2] == [_GRADE]
     command_line.run(_grading_program() if is_grading else _room_program())
 

@@ -15,6 +15,7 @@ from exam_core.crypto.selftest import run_self_test
 from exam_core.errors import ExamError, InputError, declare
 from exam_server import limits
 from exam_server.folder import read_input
+from exam_server.machine import MACHINE_VARIABLE
 
 SECRET_FILE = declare("secret.file", "口令文件应为一行文字；请检查文件内容与长度。")
 
@@ -25,6 +26,15 @@ ApprovedBy = Annotated[
 ApprovalFile = Annotated[
     list[Path] | None,
     typer.Option(help="批准人的密码文件，与 --approved-by 同序", readable=False),
+]
+MachineFolder = Annotated[
+    Path,
+    typer.Option(
+        "--machine",
+        envvar=MACHINE_VARIABLE,
+        help="本机登记文件夹：考场和阅卷点由此知道本机还有没有未结束的场次",
+        readable=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果")]
 

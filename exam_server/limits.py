@@ -29,6 +29,7 @@ audit_line_bytes_max = 64 * KIB
 config_bytes_max = 64 * KIB
 assignment_bytes_max = 4 * MIB  # 5,000 rows of 200 bytes, in base64
 root_bytes_max = 1 * MIB
+machine_list_bytes_max = 1 * MIB  # 60,000 rooms made on one machine
 passphrase_chars_min = 12
 package_bytes_max = 2_048 * MIB  # 20,000 forms of 100 kB
 opening_bundle_bytes_max = 16 * MIB

@@ -5,8 +5,11 @@ end and written to the file named by CAMPAIGN_LOG, which `deploy/run_tests.py` c
 `tests/campaigns.toml`.
 """
 
+import atexit
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,10 @@ TESTS = Path(__file__).parent
 LOOPBACK_FOLDERS = ("e2e", "fault", "stateful")
 _CAMPAIGN = re.compile(r"^campaign (\w+) (\d+)$", re.MULTILINE)
 _counts: list[tuple[str, int]] = []
+
+# The folder where programs on one machine know of each other; a run of tests has its own.
+os.environ["GONGYUAN_MACHINE"] = tempfile.mkdtemp(prefix="gongyuan-machine-")
+atexit.register(shutil.rmtree, os.environ["GONGYUAN_MACHINE"], ignore_errors=True)
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci")

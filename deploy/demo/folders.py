@@ -31,6 +31,11 @@ class Folders:
         return self.out / "work" / "room"
 
     @property
+    def machine(self) -> Path:
+        """Where the room and the grading site, on one box here, know of each other."""
+        return self.out / "work" / "machine"
+
+    @property
     def usb(self) -> Path:
         """What the two people bring on the day: the opening key and its passphrase."""
         return self.out / "work" / "usb"

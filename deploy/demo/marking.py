@@ -69,7 +69,7 @@ def set_up_site(folders: Folders, root: Path) -> Path:
     """Make the grading site; returns the file with its public key for sealing."""
     run(
         *("exam-server", "grade", "init", "--data", folders.site, "--root", root),
-        *("--identity-out", folders.vault / IDENTITY, "--room-data", folders.room),
+        *("--identity-out", folders.vault / IDENTITY, "--machine", folders.machine),
     )
     return folders.site / "recipient.txt"
 

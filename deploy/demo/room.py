@@ -52,6 +52,7 @@ def set_up_centre(folders: Folders, root: Path) -> Path:
         *("exam-server", "init", "--data", folders.room, "--root", root),
         *("--centre-id", CENTRE, "--name", CENTRE_NAME, "--address", "127.0.0.1"),
         *("--opening-key-out", folders.usb / "opening-key.age", "--passphrase-file", passphrase),
+        *("--machine", folders.machine),
     )
     for name, office in OFFICIALS.items():
         _add_official(folders, name, office)

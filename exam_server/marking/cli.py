@@ -24,11 +24,14 @@ from exam_server.command_line import (
     ApprovedBy,
     AsJson,
     DataFolder,
+    MachineFolder,
     operator_name,
     read_secret,
     say,
 )
 from exam_server.folder import read_input
+from exam_server.hardening import harden
+from exam_server.machine import DEFAULT_MACHINE
 from exam_server.marking import limits
 from exam_server.marking.serve import serve as serve_site
 from exam_server.marking.services import keys, results_import
@@ -52,7 +55,7 @@ def init(
     address: Annotated[list[str] | None, typer.Option(help="服务器地址，可多次")] = None,
     database_url: Annotated[str, typer.Option(help="留空用 SQLite")] = "",
     policy: Annotated[Path | None, typer.Option(help="排名规则 JSON；不给用默认规则")] = None,
-    room_data: Annotated[Path | None, typer.Option(help="本机考场的数据文件夹")] = None,
+    machine: MachineFolder = DEFAULT_MACHINE,
     as_json: AsJson = False,
 ) -> None:
     """Make a grading site."""
@@ -67,7 +70,7 @@ def init(
         policy=read_policy(policy) if policy else RankingPolicy(),
         clock=SystemClock(),
         database_url=database_url,
-        room_data=str(room_data.resolve()) if room_data else "",
+        machine=machine,
     )
     say(
         f"阅卷点已建立。信任根指纹（请与纸面核对）：\n{fingerprint(trusted)}\n"
@@ -132,9 +135,6 @@ def import_key(
     data: DataFolder,
     package: Annotated[Path, typer.Argument(help="答案包 .examkey")],
     identity: IdentityFile,
-    room_data: Annotated[
-        list[Path] | None, typer.Option(help="本机考场的数据文件夹，可多次；其场次须已关闭")
-    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -142,14 +142,7 @@ def import_key(
     secret = read_identity(identity)
     content = read_input(package, bytes_max=limits.key_package_bytes_max, name="答案包")
     with open_site(data, SystemClock()) as site:
-        always = [Path(site.config.room_data)] if site.config.room_data else []
-        key = keys.import_key(
-            site,
-            content,
-            secret,
-            room_folders=(*always, *(room_data or ())),
-            actor=operator_name(),
-        )
+        key = keys.import_key(site, content, secret, actor=operator_name())
     say(
         f"已导入《{key.title}》第 {key.key_version} 版答案，共 {len(key.items)} 题。",
         as_json=as_json,
@@ -203,7 +196,7 @@ def serve(
     port: Annotated[int, typer.Option(help="端口；0 为任意")] = 8454,
 ) -> None:
     """Serve the pages until stopped."""
-    serve_site(data, host=host, port=port, clock=SystemClock())
+    serve_site(data, harden(), host=host, port=port, clock=SystemClock())
 
 
 @app.command("export", help="导出成绩档案；还有未评的作答时拒绝。")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from exam_server.accounts.people import People
 from exam_server.clock import Clock
+from exam_server.command_line import say
 from exam_server.folder import write_atomically
+from exam_server.hardening import Protection
 from exam_server.marking.site import (
     READY,
     SERVER_CERTIFICATE,
@@ -20,7 +22,7 @@ from exam_server.tls import server_context
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  recognised here, not bound
 
 
-def serve(folder: Path, *, host: str, port: int, clock: Clock) -> None:
+def serve(folder: Path, protection: Protection, *, host: str, port: int, clock: Clock) -> None:
     """Serve until SIGTERM or SIGINT; `run/ready.json` tells when and where.
 
     Raises:
@@ -40,7 +42,13 @@ def serve(folder: Path, *, host: str, port: int, clock: Clock) -> None:
 
         def on_ready() -> None:
             url = f"https://{_reached_by(site, host)}:{listener.port}"
-            site.audit.record("serving_started", url=url)
+            site.audit.record(
+                "serving_started",
+                url=url,
+                core_dumps=protection.core_dumps,
+                memory=protection.memory,
+            )
+            say(protection.sentence())
             facts = {"console_url": url, "pid": os.getpid()}
             write_atomically(ready, json.dumps(facts).encode())
 

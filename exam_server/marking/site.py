@@ -28,6 +28,7 @@ from exam_server.folder import (
     storage_error,
     write_atomically,
 )
+from exam_server.machine import Machine
 from exam_server.marking import limits
 from exam_server.marking.audit_trail import SharedAuditTrail
 from exam_server.store import marking as rows
@@ -60,13 +61,13 @@ _LINES = ("accounts", "marking")
 class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was settled at `grade init`.
 
-    `database_url` is empty for the SQLite file in the folder. `room_data` names the data folder
-    of an exam room on this machine, or is empty.
+    `database_url` is empty for the SQLite file in the folder. `machine` is the folder
+    where the exam rooms on this machine are known.
     """
 
     addresses: tuple[str, ...]
+    machine: str
     database_url: str = ""
-    room_data: str = ""
 
 
 class KeyedPaper:
@@ -149,8 +150,8 @@ def create_site(
     identity_out: Path,
     policy: RankingPolicy,
     clock: Clock,
+    machine: Path,
     database_url: str = "",
-    room_data: str = "",
 ) -> str:
     """Make a grading site: folder, database, certificates, sealing identity; all or nothing.
 
@@ -161,6 +162,7 @@ def create_site(
         InputError: `data.exists`, `tls.address`, `database.url`.
         StorageError: `storage.full`, `storage.failed`.
     """
+    Machine(machine).prepare()
     now = dt.datetime.fromtimestamp(clock.utc_ms() / 1000, dt.UTC)
     identity = generate_identity()
     recipient = recipient_of(identity)
@@ -168,7 +170,7 @@ def create_site(
         authority = make_authority("阅卷点", now=now)
         server = issue_server(authority, addresses, now=now)
         config = SiteConfig(
-            addresses=tuple(addresses), database_url=database_url, room_data=room_data
+            addresses=tuple(addresses), database_url=database_url, machine=str(machine.resolve())
         )
         for name, data in {
             ROOT: root_bytes,

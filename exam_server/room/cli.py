@@ -18,11 +18,14 @@ from exam_server.command_line import (
     ApprovedBy,
     AsJson,
     DataFolder,
+    MachineFolder,
     operator_name,
     read_secret,
     say,
 )
 from exam_server.folder import only_user, read_input, refuse_existing, write_atomically
+from exam_server.hardening import harden
+from exam_server.machine import DEFAULT_MACHINE
 from exam_server.room.folder import RoomFolder
 from exam_server.room.serve import open_store, serve_room
 from exam_server.room.services import imports, set_up
@@ -50,6 +53,7 @@ def init(
     ],
     passphrase_file: Annotated[Path, typer.Option(help="启封密钥的口令，一行文字", readable=False)],
     database: Annotated[str, typer.Option(help="数据库地址")] = set_up.DEFAULT_DATABASE,
+    machine: MachineFolder = DEFAULT_MACHINE,
     as_json: AsJson = False,
 ) -> None:
     """Make the data folder with all keys and an empty database."""
@@ -62,6 +66,7 @@ def init(
         opening_key_out=opening_key_out,
         passphrase=read_secret(passphrase_file, "口令文件"),
         database_url=database,
+        machine=machine,
         clock=SystemClock(),
     )
     say(
@@ -168,6 +173,7 @@ def import_package(
     """Verify and keep the paper package and its opening bundle."""
     folder = RoomFolder(data)
     folder.require()
+    imports.refuse_answer_key(package, opening)
     with only_user(data):
         store = open_store(folder)
         manifest = imports.import_package(
@@ -204,6 +210,7 @@ def import_roster(
     """Seat the candidates and draw their forms."""
     folder = RoomFolder(data)
     folder.require()
+    imports.refuse_answer_key(roster)
     with only_user(data):
         store = open_store(folder)
         drawn = imports.import_roster(
@@ -235,7 +242,7 @@ def serve(
     console_port: Annotated[int, typer.Option(help="网页端口，0 为任意")] = 8444,
 ) -> None:
     """Serve kiosks and pages until SIGTERM."""
-    serve_room(data, host=host, kiosk_port=kiosk_port, console_port=console_port)
+    serve_room(data, harden(), host=host, kiosk_port=kiosk_port, console_port=console_port)
 
 
 @app.command(

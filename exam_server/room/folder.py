@@ -11,8 +11,10 @@ from exam_core.errors import InputError, declare
 from exam_core.formats.centre_descriptor import CentreDescriptor, parse_centre
 from exam_core.formats.paper_package import PaperPackage, verify_package
 from exam_core.formats.trust_root import TrustRoot, parse_root
+from exam_core.model.states import SittingState
 from exam_server import limits
 from exam_server.folder import FileSource, read_input, require_folder, write_atomically
+from exam_server.machine import Machine, RoomStatus
 from exam_server.tls import KeyPair
 
 CONFIG_MALFORMED = declare("config.malformed", "请检查数据文件夹中的 config.json，或从备份恢复。")
@@ -27,10 +29,15 @@ class RoomConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         database_url: Where sessions and responses are kept; a path in SQLite's URL that begins
             with `./` is taken inside the data folder. Default: `sqlite:///./room.db`.
         addresses: IP addresses and host names in the server's certificate.
+        machine: The folder where this machine's rooms are known to its other programs.
+            Default: `/var/lib/gongyuan/machine`.
+        room_id: This room's number there, 16 hexadecimal digits; drawn at `init`.
     """
 
     database_url: str
     addresses: tuple[str, ...]
+    machine: str
+    room_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +55,6 @@ class RoomFolder:
     def ready_file(self) -> Path:
         """Addresses and process id of the running server."""
         return self.path / "run" / "ready.json"
-
-    @property
-    def closed_file(self) -> Path:
-        """Says to other programs on this machine that the sitting is closed; absent before."""
-        return self.path / "run" / "sitting.json"
 
     @property
     def authority_file(self) -> Path:
@@ -123,6 +125,19 @@ class RoomFolder:
         """Write the configuration, readable for people."""
         text = json.dumps(msgspec.to_builtins(config), ensure_ascii=False, indent=2)
         write_atomically(self.path / "config.json", text.encode())
+
+    def report_state(self, sitting_id: str, state: SittingState) -> None:
+        """Tell this machine's other programs how far the sitting here is.
+
+        They must know before a sitting can open and when it is closed; what lies between is told
+        at each start of the server.
+
+        Raises:
+            StorageError: `machine.registry`; then the room must not go on.
+        """
+        config = self.config()
+        status = RoomStatus(centre_id=self.centre().centre_id, sitting_id=sitting_id, state=state)
+        Machine(Path(config.machine)).register(config.room_id, status)
 
     def database_url(self) -> str:
         """The URL to open, with a relative SQLite path resolved.

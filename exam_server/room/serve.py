@@ -8,7 +8,9 @@ from exam_core.protocol.acknowledgements import AckBook
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.people import People
 from exam_server.clock import Clock, SystemClock
+from exam_server.command_line import say
 from exam_server.folder import only_user, write_atomically
+from exam_server.hardening import Protection
 from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
 from exam_server.room.loading import load_room
@@ -32,13 +34,18 @@ def open_store(folder: RoomFolder) -> Store:
     return store
 
 
-def serve_room(data: Path, *, host: str, kiosk_port: int, console_port: int) -> None:
+def serve_room(
+    data: Path, protection: Protection, *, host: str, kiosk_port: int, console_port: int
+) -> None:
     """Serve the room until SIGTERM; `run/ready.json` says when and where it listens.
+
+    What `protection` was granted stands in the audit log with the start.
 
     Raises:
         InputError: `data.missing`, `config.malformed`.
         StateError: `data.in_use`, `serve.port`, `sitting.state`.
         IntegrityError: `audit.chain`.
+        StorageError: `machine.registry`.
     """
     folder = RoomFolder(data)
     folder.require()
@@ -46,7 +53,8 @@ def serve_room(data: Path, *, host: str, kiosk_port: int, console_port: int) -> 
     with only_user(data):
         store = open_store(folder)
         try:
-            _serve(folder, store, clock, host, (kiosk_port, console_port))
+            ports = (kiosk_port, console_port)
+            _serve(folder, store, clock, protection=protection, host=host, ports=ports)
         finally:
             folder.ready_file.unlink(missing_ok=True)
             store.close()
@@ -105,22 +113,35 @@ def room_listeners(
 
 
 def _serve(
-    folder: RoomFolder, store: Store, clock: Clock, host: str, ports: tuple[int, int]
+    folder: RoomFolder,
+    store: Store,
+    clock: Clock,
+    *,
+    protection: Protection,
+    host: str,
+    ports: tuple[int, int],
 ) -> None:
     room = build_room(folder, store, clock)
+    folder.report_state(room.hub.state.sitting_id, room.hub.state.clock.state)
     people = People(store, clock)
     kiosk, console = room_listeners(
         room, people, host=host, kiosk_port=ports[0], console_port=ports[1]
     )
 
     def on_ready() -> None:
-        room.trail.record("server_started", subject=room.hub.state.sitting_id)
+        room.trail.record(
+            "server_started",
+            subject=room.hub.state.sitting_id,
+            core_dumps=protection.core_dumps,
+            memory=protection.memory,
+        )
         shown = f"[{host}]" if ":" in host else host
         ready = {
             "kiosk_url": f"https://{shown}:{kiosk.port}",
             "console_url": f"https://{shown}:{console.port}",
             "pid": os.getpid(),
         }
+        say(protection.sentence())
         write_atomically(folder.ready_file, json.dumps(ready).encode())
 
     serve_until_stopped(

@@ -333,6 +333,7 @@ def empty_site(folder: Path, *, database_url: str = "") -> Iterator[World]:
         identity_out=folder / "grading.key",
         policy=RankingPolicy(cut_lines=(CutLine(name="知识通", places=1),)),
         clock=clock,
+        machine=folder / "machine",
         database_url=database_url,
     )
     identity = read_identity(folder / "grading.key")
@@ -353,7 +354,7 @@ def filled_site(folder: Path, *, database_url: str = "", **fields: Any) -> Itera
         recipient = recipient_of(world.identity)
         import_centre(world.site, sign_centre(builders.centre(), headquarters), actor="t")
         package = build_key_package(world_key(**fields), headquarters, [recipient])
-        import_key(world.site, package, world.identity, room_folders=(), actor="t")
+        import_key(world.site, package, world.identity, actor="t")
         import_results(world.site, world_results(recipient=recipient), world.identity, actor="t")
         yield world
 

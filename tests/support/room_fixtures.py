@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exam_server.room.folder import RoomFolder
@@ -21,4 +22,7 @@ def world(prepared_room: RoomWorld, tmp_path: Path) -> RoomWorld:
     """A copy of the prepared room for one test."""
     data = tmp_path / "data"
     shutil.copytree(prepared_room.folder.path, data)
-    return dataclasses.replace(prepared_room, folder=RoomFolder(data))
+    folder = RoomFolder(data)
+    config = msgspec.structs.replace(folder.config(), machine=str(tmp_path / "machine"))
+    folder.write_config(config)
+    return dataclasses.replace(prepared_room, folder=folder)

@@ -163,6 +163,7 @@ def initialise_room(data: Path, database_url: str = DEFAULT_DATABASE) -> tuple[R
         opening_key_out=key_file,
         passphrase=PASSPHRASE,
         database_url=database_url,
+        machine=data.parent / "machine",
         clock=SystemClock(),
     )
     room = RoomFolder(data)

@@ -1,7 +1,8 @@
 """Brings in what headquarters vouches for: centres, and the answer key.
 
-An answer key comes to a machine only when no sitting there is open: `room_is_closed` reads the
-small status file that an exam room keeps in its folder, nothing else of the room.
+An answer key comes to a machine only when no sitting there is open. The exam rooms on a machine
+keep small status files in one folder of it (`exam_server.machine`); nothing else of a room is
+read.
 """
 
 import hashlib
@@ -15,9 +16,7 @@ from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor, verify_centre
 from exam_core.keys.model import AnswerKey
 from exam_core.keys.package import open_key_package
-from exam_core.model.states import SittingState
-from exam_server.folder import read_input
-from exam_server.marking import limits
+from exam_server.machine import Machine
 from exam_server.marking.site import GradingSite
 from exam_server.store import marking as rows
 
@@ -27,14 +26,6 @@ KEY_SITTING_OPEN = declare(
 KEY_IN_USE = declare(
     "key.in_use", "已导入考试结果或另一套试卷的答案，不能再换答案包；请核对文件，必要时上报。"
 )
-
-ROOM_STATUS = "run/sitting.json"
-
-
-class RoomStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What the room says of itself to other programs on its machine."""
-
-    state: SittingState
 
 
 def import_centre(site: GradingSite, data: bytes, *, actor: str) -> CentreDescriptor:
@@ -56,7 +47,6 @@ def import_key(
     data: bytes,
     identity: SealingIdentity,
     *,
-    room_folders: tuple[Path, ...],
     actor: str,
 ) -> AnswerKey:
     """Take the answer key; the same one again changes nothing.
@@ -65,16 +55,15 @@ def import_key(
         site: The open site.
         data: The `.examkey`.
         identity: The site's private sealing key.
-        room_folders: Data folders of exam rooms on this machine.
         actor: Who does it.
 
     Raises:
         InputError: `key.file`, `key.malformed`, `seal.key`, `signature.*`.
         IntegrityError: `seal.open`, `signature.*`.
         StateError: `key.sitting_open`, `key.in_use`.
+        StorageError: `machine.registry`.
     """
-    for folder in room_folders:
-        _check_closed(folder)
+    Machine(Path(site.config.machine)).refuse_open_sittings(KEY_SITTING_OPEN)
     key = open_key_package(data, identity, site.root)
     digest = hashlib.sha256(encode_canonical(key)).hexdigest()
     with site.store.transaction() as db:
@@ -93,23 +82,6 @@ def import_key(
         sha256=digest,
     )
     return key
-
-
-def room_is_closed(folder: Path) -> bool:
-    """Whether the room in this folder says that its sitting is closed; silence is no yes."""
-    status = folder / ROOM_STATUS
-    if not status.is_file():
-        return False
-    data = read_input(status, bytes_max=limits.room_status_bytes_max, name="考场状态")
-    try:
-        return msgspec.json.decode(data, type=RoomStatus).state is SittingState.CLOSED
-    except msgspec.DecodeError:
-        return False
-
-
-def _check_closed(folder: Path) -> None:
-    if not room_is_closed(folder):
-        raise StateError(KEY_SITTING_OPEN, f"考场 {folder} 的场次尚未关闭")
 
 
 def _check_may_replace(earlier: AnswerKey, key: AnswerKey, *, has_results: bool) -> None:

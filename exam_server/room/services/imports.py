@@ -28,11 +28,16 @@ from exam_server.store.engine import Store
 
 PACKAGE_SITTING = declare("package.sitting", "试卷包属于另一场次；一个数据文件夹只办一场考试。")
 PACKAGE_FORMS = declare("package.forms", "试卷包的卷数少于名单人数；请总部补做试卷或核对名单。")
+KEY_NOT_HERE = declare(
+    "key.not_here", "这是答案包，只能交阅卷点；请立即从本机移走并报告，考场没有保留任何内容。"
+)
 ROSTER_EARLY = declare("roster.no_package", "请先导入试卷包，再导入名单。")
 ROSTER_EXISTS = declare(
     "roster.exists", "更换名单会重新分卷；确认要更换时请加 --replace 再导入，没有做任何改动。"
 )
 ROSTER_SEED = declare("roster.seed", "种子应为 64 位十六进制数字；不填则由系统抽取。")
+
+_ANSWER_KEY_MAGIC = b"EXKY1\n"  # of `exam_core.keys`, which the room never imports
 
 
 def import_package(
@@ -52,7 +57,8 @@ def import_package(
         IntegrityError: `package.altered`, `opening.altered`, `opening.mismatch`,
             `signature.*`.
         StateError: `package.sequence`, `package.sitting`, `package.forms`, `sitting.state`.
-        StorageError: `storage.full`, `storage.failed`; the former package stays.
+        StorageError: `storage.full`, `storage.failed`, `machine.registry`; the former package
+            stays.
     """
     incoming = room.incoming_package_file
     copy_input(package, incoming, bytes_max=limits.package_bytes_max, name="试卷包")
@@ -112,6 +118,7 @@ def _keep(  # noqa: PLR0917  one caller, above
             row.forms = manifest.total_forms
             if tables.list_candidates(db):
                 assign_forms(db, room, trail, row, seed=bytes.fromhex(row.form_seed))
+            room.report_state(manifest.sitting_id, SittingState.PREPARED)
             trail.record(
                 "package_imported",
                 subject=manifest.sitting_id,
@@ -137,6 +144,24 @@ def _is_whole(room: RoomFolder, digest: str) -> bool:
         return room.package(digest).sha256 == digest
     except ExamError:
         return False  # gone or damaged: the fresh copy takes its place
+
+
+def refuse_answer_key(*files: Path) -> None:
+    """Refuse an answer key that was brought to the room by mistake, before anything reads it.
+
+    Only its first bytes are looked at; a file that cannot be read is left for its own refusal.
+
+    Raises:
+        InputError: `key.not_here`.
+    """
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                start = file.read(len(_ANSWER_KEY_MAGIC))
+        except OSError:
+            continue
+        if start == _ANSWER_KEY_MAGIC:
+            raise InputError(KEY_NOT_HERE, f"{path.name} 是答案包")
 
 
 def import_roster(

@@ -7,7 +7,6 @@ closes the sitting. The file is kept in the data folder, so it can be fetched ag
 from exam_core.crypto.sealing import Recipient
 from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import IntegrityError, StateError
-from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.paper_package import PACKAGE_ALTERED
 from exam_core.formats.results_bundle import (
     Counts,
@@ -47,11 +46,15 @@ def export_results(
         InputError: `file.unreadable`, `package.malformed`, when the package on disk is damaged.
         IntegrityError: `package.altered`, `signature.*`, likewise.
         StateError: `sitting.state`, unless ended; `session.state`, while one is still open.
-        StorageError: `storage.full`, `storage.failed`; the sitting stays ended.
+        StorageError: `storage.full`, `storage.failed`; the sitting stays ended. `machine.registry`;
+            the sitting is closed, and the next export says so to the machine.
     """
     bundle = _close_and_seal(store, room, trail, actors=actors)
     # A folder holds one sitting, so this stays true; the grading site refuses keys without it.
-    write_atomically(room.closed_file, encode_canonical({"state": SittingState.CLOSED}))
+    with store.transaction() as db:
+        sitting = tables.find_sitting(db)
+        assert sitting is not None, "closed above"  # noqa: S101  narrows
+        room.report_state(sitting.sitting_id, SittingState.CLOSED)
     return bundle
 
 

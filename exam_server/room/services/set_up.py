@@ -9,16 +9,18 @@ import msgspec
 
 from exam_core.crypto.sealing import generate_identity, recipient_of
 from exam_core.crypto.signing import generate_signing_key, key_id, public_key_of
-from exam_core.errors import InputError, StateError, declare
+from exam_core.errors import InputError, StateError, StorageError, declare
 from exam_core.formats.centre_descriptor import CentreDescriptor, encode_centre, verify_centre
 from exam_core.formats.officials import Official, seal_official_key
 from exam_core.formats.opening_key import seal_opening_key
 from exam_core.formats.trust_root import encode_root, fingerprint, parse_root
 from exam_core.model.identifiers import CentreId
+from exam_core.model.states import SittingState
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
 from exam_server.folder import DATA_EXISTS, new_folder, write_atomically
+from exam_server.machine import Machine, draw_room_id
 from exam_server.room.folder import RoomConfig, RoomFolder
 from exam_server.store.engine import Store
 from exam_server.store.migrations import migrate
@@ -44,6 +46,7 @@ def initialise(
     opening_key_out: Path,
     passphrase: str,
     database_url: str,
+    machine: Path,
     clock: Clock,
 ) -> str:
     """Make a data folder, whole or not at all, and write the opening key outside it.
@@ -54,7 +57,7 @@ def initialise(
     Raises:
         InputError: `centre.id`, `data.exists`, `root.malformed`, `tls.address`,
             `passphrase.short`, `database.url`.
-        StorageError: `storage.full`, `storage.failed`.
+        StorageError: `storage.full`, `storage.failed`, `machine.registry`.
     """
     is_id = all(char.isalnum() or char == "-" for char in centre_id) and centre_id.isascii()
     if not is_id or not 1 <= len(centre_id) <= limits.account_name_chars_max or not name:
@@ -63,6 +66,7 @@ def initialise(
     if opening_key_out.exists():
         raise InputError(DATA_EXISTS, f"{opening_key_out} 已存在")
     root = parse_root(root_bytes)
+    Machine(machine).prepare()
     now = dt.datetime.fromtimestamp(clock.utc_ms() / 1000, dt.UTC)
     authority = make_authority(centre_id, now=now)
     server = issue_server(authority, addresses, now=now)
@@ -78,7 +82,14 @@ def initialise(
     )
     with new_folder(folder) as beside:
         room = RoomFolder(beside)
-        room.write_config(RoomConfig(database_url=database_url, addresses=tuple(addresses)))
+        room.write_config(
+            RoomConfig(
+                database_url=database_url,
+                addresses=tuple(addresses),
+                machine=str(machine.resolve()),
+                room_id=draw_room_id(),
+            )
+        )
         for part, data in {
             "root.json": encode_root(root),
             "centre.json": encode_centre(centre),
@@ -96,7 +107,13 @@ def initialise(
         AuditTrail(room.audit_file, clock).record(
             "room_initialised", subject=centre_id, root=fingerprint(root).replace(" ", "")
         )
-        write_atomically(opening_key_out, seal_opening_key(opening_identity, passphrase))
+        sealed_key = seal_opening_key(opening_identity, passphrase)
+        write_atomically(opening_key_out, sealed_key)
+        try:
+            room.report_state("", SittingState.PREPARED)
+        except StorageError:
+            opening_key_out.unlink()
+            raise
     return fingerprint(root)
 
 

@@ -204,3 +204,20 @@ def _import_on_small_disk(
         timeout=60,
         check=False,
     )
+
+
+def test_an_answer_key_has_no_business_in_the_room(world: RoomWorld, tmp_path: Path) -> None:
+    """Refused by a code of its own wherever it is offered, and no copy of it is kept."""
+    secret = b"EXKY1\n" + b"the answer to everything " * 40
+    key = written(tmp_path / "answers.examkey", secret)
+    package = written(tmp_path / "p.exampkg", world.delivery.package)
+    opening = written(tmp_path / "o.examopen", world.delivery.opening)
+    data = ("--data", world.folder.path)
+    for arguments in (
+        ("import-package", *data, key, opening),
+        ("import-package", *data, package, key),
+        ("import-roster", *data, key),
+    ):
+        assert_refused(exam_server(*arguments), "key.not_here")
+    for file in world.folder.path.rglob("*"):
+        assert not file.is_file() or b"the answer to everything" not in file.read_bytes()

@@ -359,6 +359,7 @@ def test_init_with_wrong_facts_makes_nothing(
             tmp_path / "data",
             **(facts | fields),  # type: ignore[arg-type]  # one field is wrong on purpose
             opening_key_out=tmp_path / "key",
+            machine=tmp_path.parent / f"{tmp_path.name}-machine",
             clock=SystemClock(),
         )
     assert refusal.value.code == code

@@ -4,13 +4,16 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exam_core.crypto.sealing import Recipient
 from exam_core.errors import ExamError
 from exam_core.formats.audit_log import verify_lines
 from exam_core.formats.trust_root import encode_root
+from exam_core.model.states import SittingState
 from exam_server.accounts.audit import AuditTrail
+from exam_server.machine import Machine, RoomStatus
 from exam_server.marking.audit_trail import SharedAuditTrail
 from exam_server.marking.cli import app
 from tests.support import builders
@@ -67,7 +70,6 @@ def test_each_wrong_file_is_refused_with_its_code(desk: Desk) -> None:
     other.write_text(builders.GRADING_IDENTITY + "\n")
     own = ("--identity", folder / "grading.key")
     assert desk.code("import-key", bundle, *own) == "key.file"
-    assert desk.code("import-key", key, *own, "--room-data", folder / "open") == "key.sitting_open"
     assert desk.code("import-results", key, *own) == "results.malformed"
     assert desk.code("import-results", cut, *own) == "results.malformed"
     assert desk.code("import-results", damaged, *own) == "results.altered"
@@ -111,22 +113,28 @@ def test_roles_that_do_not_go_together_are_refused(desk: Desk, roles: str) -> No
     assert desk.code("add-account", *words) == "account.role"
 
 
-def test_a_room_named_at_init_is_always_asked(
+def test_a_room_on_this_machine_is_always_asked(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--room-data` at init makes every import of a key wait for that room."""
+    """Wherever its folder is: importing a key waits until the sitting there is closed."""
     folder = desk.folder
     desk.data = folder / "beside"
+    machine = Machine(folder / "shared")
     desk.run(
         *("init", "--root", folder / "root.json", "--identity-out", folder / "beside.key"),
-        *("--room-data", folder / "open", "--json"),
+        *("--machine", machine.folder, "--json"),
     )
     recipient = json.loads(capsys.readouterr().out.splitlines()[-1])["recipient"]
     write_world_files(folder / "files", recipient)
     own = ("--identity", folder / "beside.key")
     package = folder / "files" / "paper.examkey"
+    status = RoomStatus(centre_id="C01", sitting_id="", state=SittingState.PREPARED)
+    machine.register("00" * 8, status)
     assert desk.code("import-key", package, *own) == "key.sitting_open"
-    (folder / "open" / "run" / "sitting.json").write_text('{"state": "closed", "more": 1}')
+    (folder / "shared").rename(folder / "elsewhere")
+    assert desk.code("import-key", package, *own) == "machine.registry"
+    (folder / "elsewhere").rename(folder / "shared")
+    machine.register("00" * 8, msgspec.structs.replace(status, state=SittingState.CLOSED))
     desk.run("import-key", package, *own)
 
 

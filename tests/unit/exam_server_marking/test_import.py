@@ -30,6 +30,8 @@ from exam_core.model.identifiers import (
     SegmentId,
 )
 from exam_core.model.responses import ChoiceResponse, Response, TextResponse
+from exam_core.model.states import SittingState
+from exam_server.machine import Machine, RoomStatus
 from exam_server.marking.services.anomalies import anomalous_sessions
 from exam_server.marking.services.keys import import_centre, import_key
 from exam_server.marking.services.queue import MarkingQueue
@@ -137,7 +139,7 @@ def test_a_centre_that_nobody_vouched_for_is_refused(tmp_path: Path) -> None:
     """A bundle counts only when a registered centre signed it."""
     with empty_site(tmp_path) as world:
         package = build_key_package(world_key(), HEADQUARTERS, [recipient_of(world.identity)])
-        import_key(world.site, package, world.identity, room_folders=(), actor="t")
+        import_key(world.site, package, world.identity, actor="t")
         with pytest.raises(ExamError) as refused:
             _import(world)
     assert refused.value.code == "results.centre"
@@ -380,19 +382,23 @@ def test_a_person_of_two_centres_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_answer_key_waits_for_the_room_on_this_machine(tmp_path: Path) -> None:
-    """The key is refused while the room there is not closed, or says nothing."""
+    """The key is refused while a room there is not closed; nobody names the room's folder."""
     with empty_site(tmp_path) as world:
         recipient = recipient_of(world.identity)
         files = write_world_files(tmp_path, recipient)
         package = files["paper.examkey"].read_bytes()
-        for room in (tmp_path / "open", tmp_path / "silent"):
+        machine = Machine(tmp_path / "machine")
+        for state in (SittingState.PREPARED, SittingState.RUNNING, SittingState.ENDED):
+            machine.register("ab" * 8, RoomStatus(centre_id="C01", sitting_id="S1", state=state))
             with pytest.raises(ExamError) as refused:
-                import_key(world.site, package, world.identity, room_folders=(room,), actor="t")
+                import_key(world.site, package, world.identity, actor="t")
             assert refused.value.code == "key.sitting_open"
+            assert "C01" in refused.value.message
         with pytest.raises(ExamError):
             world.site.paper()
-        closed = tmp_path / "closed"
-        import_key(world.site, package, world.identity, room_folders=(closed,), actor="t")
+        closed = RoomStatus(centre_id="C01", sitting_id="S1", state=SittingState.CLOSED)
+        machine.register("ab" * 8, closed)
+        import_key(world.site, package, world.identity, actor="t")
         assert world.site.paper().key.paper_id == builders.PAPER_ID
 
 
@@ -403,7 +409,7 @@ def test_an_answer_key_is_replaced_only_before_results_came(tmp_path: Path) -> N
 
         def bring(**fields: Any) -> None:
             package = build_key_package(world_key(**fields), HEADQUARTERS, to)
-            import_key(world.site, package, world.identity, room_folders=(), actor="t")
+            import_key(world.site, package, world.identity, actor="t")
 
         bring()
         bring()
