@@ -13,7 +13,7 @@ from exam_core.formats.audit_log import verify_lines
 from exam_core.formats.trust_root import encode_root
 from exam_core.model.states import SittingState
 from exam_server.accounts.audit import AuditTrail
-from exam_server.machine import Machine, RoomStatus
+from exam_server.machine import MACHINE_VARIABLE, Machine, RoomStatus
 from exam_server.marking.audit_trail import SharedAuditTrail
 from exam_server.marking.cli import app
 from tests.support import builders
@@ -42,8 +42,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    """A grading site with the answer key and the centre."""
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A grading site with the answer key and the centre, on a machine of its own."""
+    monkeypatch.setenv(MACHINE_VARIABLE, str(tmp_path / "machine"))
     made = Desk(tmp_path)
     (tmp_path / "root.json").write_bytes(encode_root(builders.root()))
     (tmp_path / "password").write_text("correct horse battery\n")
