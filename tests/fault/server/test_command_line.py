@@ -114,7 +114,7 @@ def test_bad_files_are_refused_with_their_code(world: RoomWorld, tmp_path: Path)
     flipped = package[:-1] + bytes([package[-1] ^ 1])
     for content, code in (
         (b"nonsense", "package.malformed"),
-        (package[:-1], "package.malformed"),
+        (package[:-1], "package.size"),
         (flipped, "package.altered"),
     ):
         file = written(tmp_path / "p.exampkg", content)
