@@ -69,6 +69,32 @@ def install(  # noqa: PLR0917  Typer makes options of them, nobody calls by posi
     )
 
 
+@app.command(help="更换信任根：新旧两方人员都签过名才有效；显示新指纹。")
+def install_root(
+    data: Data,
+    update: Annotated[Path, typer.Option(help="总部的更换文件 root.update", readable=False)],
+    *,
+    centre: Annotated[
+        Path | None, typer.Option(help="由新密钥重新签名的考点文件", readable=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replace headquarters' root by the one that follows."""
+    root = kiosk_config.install_root(
+        RealFileSystem(),
+        kiosk_config.DataFolder(data),
+        update=_read(update),
+        centre=_read(centre) if centre else None,
+    )
+    print_of_root = fingerprint(root)
+    _say(
+        f"已安装第 {root.version} 版信任根\n信任根指纹（请与纸面核对）：\n{print_of_root}",
+        as_json=as_json,
+        version=root.version,
+        root_fingerprint=print_of_root,
+    )
+
+
 @app.command(help="登记：用一次性登记码为本机位取得证书。")
 def enrol(
     data: Data,

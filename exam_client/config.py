@@ -21,7 +21,7 @@ from exam_client.journal.files import FileSystem
 from exam_core.errors import InputError, StateError, StorageError, declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor, verify_centre
-from exam_core.formats.trust_root import TrustRoot, parse_root
+from exam_core.formats.trust_root import TrustRoot, accept_root_update, encode_root, parse_root
 from exam_core.limits import seat_id_chars_max
 from exam_core.model.identifiers import SeatId, SessionId
 from exam_core.model.roster import seat_id_is_valid
@@ -152,6 +152,41 @@ def install(
     except OSError as error:
         raise StorageError(CLIENT_DISK, "无法写入客户端目录", errno=error.errno) from error
     return config
+
+
+def install_root(
+    files: FileSystem, folder: DataFolder, *, update: bytes, centre: bytes | None
+) -> TrustRoot:
+    """Replace the root by the one that follows, with a centre descriptor that holds under it.
+
+    Args:
+        files: How files are written.
+        folder: Of an installed kiosk.
+        update: The step, signed by the people of both roots.
+        centre: The descriptor signed anew; without it the present one must still hold.
+
+    Raises:
+        InputError, IntegrityError: `root.*`, `signature.*`, `centre.*`; nothing was changed.
+        StateError: `client.not_installed`.
+        StorageError: `client.disk`.
+    """
+    try:
+        present = parse_root(files.read(folder.root, limits.config_bytes_max))
+        held = files.read(folder.centre, limits.config_bytes_max)
+    except FileNotFoundError as error:
+        raise StateError(CLIENT_NOT_INSTALLED, "客户端目录不完整") from error
+    except OSError as error:
+        raise StorageError(CLIENT_DISK, "无法读取客户端目录", errno=error.errno) from error
+    root = accept_root_update(update, present)
+    verify_centre(held if centre is None else centre, root)
+    try:
+        if centre is not None:
+            # First: should the machine stop between the two, this command can be given again.
+            files.replace(folder.centre, centre)
+        files.replace(folder.root, encode_root(root))
+    except OSError as error:
+        raise StorageError(CLIENT_DISK, "无法写入客户端目录", errno=error.errno) from error
+    return root
 
 
 def load_config(files: FileSystem, folder: DataFolder) -> KioskConfig:

@@ -4,12 +4,14 @@ import json
 import os
 import pwd
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from exam_core.crypto.selftest import run_self_test
 from exam_core.errors import ExamError, InputError, declare
@@ -67,6 +69,26 @@ def say(text: str, *, as_json: bool = False, **facts: Any) -> None:
 def operator_name() -> str:
     """Who sits at the command line, for the audit log."""
     return f"{pwd.getpwuid(os.getuid()).pw_name}@命令行"
+
+
+@contextmanager
+def progress_bar(name: str, file: Path) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr while a large file is read; yields what takes "so many more bytes".
+
+    Nothing is shown for a file that is done in a blink, nor where stderr is no terminal.
+    """
+    size = file.stat().st_size if file.is_file() else 0
+    is_slow = size >= limits.progress_bytes_min and _err.is_terminal
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        console=_err,
+        disable=not is_slow,
+        transient=True,
+    ) as progress:
+        task = progress.add_task(name, total=size)
+        yield lambda count: progress.advance(task, count)
 
 
 def read_secret(path: Path, name: str) -> str:

@@ -38,6 +38,8 @@ roster_members_max = 500  # a workbook has about ten, each theme or picture one 
 roster_rows_max = 50_000  # with the empty rows that spreadsheet programs leave behind
 roster_columns_max = 50  # ours and an association's remarks
 
+progress_bytes_min = 32 * MIB  # a smaller file is verified before a bar could be read
+
 # The room
 opening_key_life_ms = 10 * 60_000  # between the first person's key and the second person's code
 connection_silence_ms_max = 3 * heartbeat_interval_ms  # three missed heartbeats: the seat is gone

@@ -29,7 +29,7 @@ from exam_core.formats.package_manifest import (
 from exam_core.formats.signed_file import join_signed_file, read_envelope
 from exam_core.formats.trust_root import Signer, TrustRoot, verify_by_root
 from exam_core.model.identifiers import ExamId, FormNumber, ImageId, PaperId, SittingId
-from exam_core.model.images import ImageKey
+from exam_core.model.images import ImageSeal
 from exam_core.model.items import FORM_MALFORMED, Form
 from exam_core.version import PROGRAM_VERSION, is_at_least
 
@@ -232,12 +232,12 @@ def open_form(
     form = decode_canonical(unseal(sealed, identity), Form, FORM_MALFORMED, "试卷")
     if (form.paper_id, form.form_number) != (paper_id, form_number):
         raise IntegrityError(PACKAGE_ALTERED, f"第 {form_number} 卷中是另一份试卷")
-    if form.image_ids() != {key.image_id for key in form.image_keys}:
+    if form.image_ids() != {key.image_id for key in form.image_seals}:
         raise InputError(FORM_MALFORMED, "试卷中有图片没有密钥", form_number=form_number)
     return form
 
 
-def open_image(package: PaperPackage, key: ImageKey) -> bytes:
+def open_image(package: PaperPackage, key: ImageSeal) -> bytes:
     """One picture of a form, once it is the one that the form names.
 
     Raises:

@@ -51,7 +51,7 @@ class ItemImage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise InputError(IMAGE_MALFORMED, "图片说明为空或过长")
 
 
-class ImageKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ImageSeal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What opens one picture of a form, and the SHA-256 of what must then be there, in hex."""
 
     image_id: ImageId

@@ -12,7 +12,7 @@ import msgspec
 from exam_core import limits
 from exam_core.errors import InputError, declare
 from exam_core.model.identifiers import ChoiceId, FormNumber, ImageId, ItemId, PaperId, PartId
-from exam_core.model.images import ImageKey, ItemImage
+from exam_core.model.images import ImageSeal, ItemImage
 
 FORM_MALFORMED = declare("form.malformed", "试卷内容不合规定，请联系命题单位重新制作。")
 
@@ -123,7 +123,7 @@ class Item(_Value, frozen=True, kw_only=True):
 class Form(_Value, frozen=True, kw_only=True):
     """One fixed selection and order of items, as one candidate will see it.
 
-    `image_keys` open the pictures of its items, in the order of their ids. They are drawn when
+    `image_seals` open the pictures of its items, in the order of their ids. They are drawn when
     the paper is sealed; a form that was not sealed yet has none.
     """
 
@@ -131,7 +131,7 @@ class Form(_Value, frozen=True, kw_only=True):
     form_number: FormNumber
     title: str
     items: tuple[Item, ...]
-    image_keys: tuple[ImageKey, ...] = ()
+    image_seals: tuple[ImageSeal, ...] = ()
 
     def __post_init__(self) -> None:
         if self.form_number < 1:
@@ -142,7 +142,7 @@ class Form(_Value, frozen=True, kw_only=True):
         item_ids = [item.item_id for item in self.items]
         if len(set(part_ids)) != len(part_ids) or len(set(item_ids)) != len(item_ids):
             raise InputError(FORM_MALFORMED, "试题编号重复", form_number=self.form_number)
-        keyed = [key.image_id for key in self.image_keys]
+        keyed = [key.image_id for key in self.image_seals]
         if keyed != sorted(set(keyed)) or not self.image_ids().issuperset(keyed):
             raise InputError(
                 FORM_MALFORMED, "图片密钥重复、多余或顺序不对", form_number=self.form_number

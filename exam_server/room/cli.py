@@ -26,6 +26,7 @@ from exam_server.command_line import (
 from exam_server.folder import only_user, read_input, refuse_existing, write_atomically
 from exam_server.hardening import harden
 from exam_server.machine import DEFAULT_MACHINE
+from exam_server.room import trust_cli
 from exam_server.room.folder import RoomFolder
 from exam_server.room.serve import open_store, serve_room
 from exam_server.room.services import imports, set_up
@@ -128,6 +129,12 @@ def install_centre(
         content = read_input(signed, bytes_max=limits.config_bytes_max, name="考点签名文件")
         set_up.install_centre(folder, content, AuditTrail(folder.audit_file, SystemClock()))
     say("考点签名文件有效，已安装。", as_json=as_json, installed=True)
+
+
+app.command(help="验收试卷包：校验全部签名和内容，打印验收单；不改动任何东西。")(
+    trust_cli.verify_package
+)
+app.command(help="更换信任根：新旧两方人员都签过名才有效；打印新指纹。")(trust_cli.install_root)
 
 
 @app.command(help="新建账号。")

@@ -8,7 +8,7 @@ import pytest
 
 from exam_client import cli
 from exam_core.formats.centre_descriptor import sign_centre
-from exam_core.formats.trust_root import encode_root, fingerprint
+from exam_core.formats.trust_root import encode_root, fingerprint, sign_root_update
 from tests.support import builders
 from tests.support.command_paths import paths_of
 
@@ -45,6 +45,23 @@ def test_install_shows_the_roots_fingerprint(
     facts = json.loads(capsys.readouterr().out)
     assert facts["root_fingerprint"] == fingerprint(builders.root())
     assert facts["centre_id"] == builders.CENTRE_ID
+
+
+def test_install_root_shows_the_new_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A root that old and new people signed replaces the present one; twice is refused."""
+    assert _install(monkeypatch, tmp_path) == 0
+    following = builders.root(version=2)
+    signers = [builders.SETTER, builders.APPROVER]
+    (tmp_path / "root.update").write_bytes(sign_root_update(following, signers))
+    words = ("install-root", "--data", tmp_path / "kiosk", "--update", tmp_path / "root.update")
+    capsys.readouterr()
+
+    assert _run(monkeypatch, *words) == 0
+    assert fingerprint(following) in capsys.readouterr().out
+    assert _run(monkeypatch, *words, "--centre", tmp_path / "centre.signed") == 2
+    assert "root.version" in capsys.readouterr().err
 
 
 def test_a_refusal_is_a_sentence_and_a_status(

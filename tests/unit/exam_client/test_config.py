@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from exam_client.config import DataFolder, KioskFacts, install, load_config
+from exam_client.config import DataFolder, KioskFacts, install, install_root, load_config
 from exam_client.journal.files import RealFileSystem
 from exam_client.kiosk_lock import kiosk_lock
+from exam_core.crypto.signing import public_key_of
 from exam_core.errors import InputError, IntegrityError, StateError, StorageError
 from exam_core.formats.centre_descriptor import sign_centre
-from exam_core.formats.trust_root import encode_root
+from exam_core.formats.trust_root import Office, encode_root, sign_root_update
 from exam_core.model.identifiers import SeatId
 from tests.support import builders
 from tests.support.memory_files import MemoryFiles
@@ -119,3 +120,58 @@ def test_one_program_for_each_folder(tmp_path: Path) -> None:
 
     with refuses(StorageError, "client.disk"), kiosk_lock(DataFolder(tmp_path / "none")):
         pass
+
+
+OLD = [builders.SETTER, builders.APPROVER]
+NEW = [builders.signing_key("new setter"), builders.signing_key("new approver")]
+NEXT = builders.root(
+    version=2,
+    keys=dict(zip(map(public_key_of, NEW), (Office.SETTER, Office.APPROVER), strict=True)),
+)
+UPDATE = sign_root_update(NEXT, [*OLD, *NEW])
+
+
+def test_a_root_is_replaced_with_a_centre_that_holds_under_it() -> None:
+    """The descriptor signed anew goes in first; installing again after a crash is possible."""
+    files = MemoryFiles()
+    install(files, FOLDER, FACTS, root=ROOT, centre=CENTRE)
+    anew = sign_centre(builders.centre(), NEW)
+    files.fault = lambda _call, name, path: (
+        OSError(errno.EIO, "off") if (name, path) == ("replace", FOLDER.root) else None
+    )
+    with refuses(StorageError, "client.disk"):
+        install_root(files, FOLDER, update=UPDATE, centre=anew)
+    files.fault = None
+
+    assert install_root(files, FOLDER, update=UPDATE, centre=anew) == NEXT
+    assert load_config(files, FOLDER).root == NEXT
+
+
+def test_a_centre_that_both_sides_signed_stays() -> None:
+    """Then no new descriptor is needed."""
+    files = MemoryFiles()
+    both = sign_centre(builders.centre(), [*OLD, *NEW])
+    install(files, FOLDER, FACTS, root=ROOT, centre=both)
+
+    assert install_root(files, FOLDER, update=UPDATE, centre=None) == NEXT
+    assert load_config(files, FOLDER).centre == builders.centre()
+
+
+def test_a_root_that_does_not_follow_changes_nothing() -> None:
+    """Neither one that a side did not sign, nor one under which the centre is not known."""
+    files = MemoryFiles()
+    with refuses(StateError, "client.not_installed"):
+        install_root(files, FOLDER, update=UPDATE, centre=None)
+    install(files, FOLDER, FACTS, root=ROOT, centre=CENTRE)
+    before = files.contents()
+
+    with refuses(IntegrityError, "root.successors"):
+        install_root(files, FOLDER, update=sign_root_update(NEXT, OLD), centre=None)
+    with refuses(IntegrityError, "signature.threshold"):
+        install_root(files, FOLDER, update=UPDATE, centre=None)
+    files.fault = lambda _call, name, _path: OSError(errno.EIO, "off") if name == "read" else None
+    with refuses(StorageError, "client.disk"):
+        install_root(files, FOLDER, update=UPDATE, centre=None)
+    files.fault = None
+
+    assert files.contents() == before

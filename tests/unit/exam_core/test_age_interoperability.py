@@ -1,12 +1,17 @@
-"""Foreign tools read what we write, and we read what they write: age(1) and openssl(1).
+"""Foreign tools read what we write, and we read what they write: age(1), openssl(1), libsodium.
 
 In an emergency headquarters opens a bundle with nothing but Debian's own programs; this shows that
 they can.
 """
 
+import base64
+import json
+import struct
 import subprocess
 from pathlib import Path
 
+import nacl.exceptions
+import nacl.signing
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -14,7 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from exam_core.crypto.sealing import generate_identity, recipient_of, seal, unseal
 from exam_core.crypto.signing import public_key_of, sign_bytes, signature_holds
 from exam_core.errors import IntegrityError
-from tests.support.builders import GRADING_IDENTITY, SETTER
+from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.paper_package import MAGIC, PAYLOAD_TYPE, open_form, verify_package
+from exam_core.formats.signed_file import join_signed_file
+from exam_core.model.identifiers import FormNumber
+from tests.support import builders
+from tests.support.builders import APPROVER, FORM_IDENTITY, GRADING_IDENTITY, SETTER
 from tests.support.refusals import refuses
 
 AGE = "/usr/bin/age"
@@ -93,3 +103,116 @@ def test_we_verify_signatures_of_openssl(tmp_path: Path) -> None:
 
     assert signature_holds(b"message", signature, public_key_of(SETTER))
     assert signature == sign_bytes(b"message", SETTER)
+
+
+def dsse_pae(kind: str, payload: bytes) -> bytes:
+    """What DSSE v1 signs, written here from its specification and not taken from ours."""
+    return b" ".join(
+        [
+            b"DSSEv1",
+            str(len(kind.encode())).encode(),
+            kind.encode(),
+            str(len(payload)).encode(),
+            payload,
+        ]
+    )
+
+
+def envelope_of(package: bytes) -> dict[str, object]:
+    """The envelope of a package file, taken apart by hand."""
+    (size,) = struct.unpack(">I", package[6:10])
+    parsed: dict[str, object] = json.loads(package[10 : 10 + size])
+    return parsed
+
+
+def test_libsodium_verifies_the_signatures_of_a_package() -> None:
+    """Both signatures hold for another implementation, and none for another payload."""
+    envelope = envelope_of(builders.package())
+    payload = base64.b64decode(str(envelope["payload"]))
+    keys = {nacl.signing.VerifyKey(bytes.fromhex(public_key_of(key))) for key in (SETTER, APPROVER)}
+    signatures = envelope["signatures"]
+    assert isinstance(signatures, list)
+    raw = [base64.b64decode(one["sig"]) for one in signatures]
+
+    for key, signature in zip((SETTER, APPROVER), raw, strict=True):
+        verifier = nacl.signing.VerifyKey(bytes.fromhex(public_key_of(key)))
+        verifier.verify(dsse_pae(PAYLOAD_TYPE, payload), signature)
+        with pytest.raises(nacl.exceptions.BadSignatureError):
+            verifier.verify(dsse_pae(PAYLOAD_TYPE, payload + b" "), signature)
+        with pytest.raises(nacl.exceptions.BadSignatureError):
+            verifier.verify(dsse_pae("x", payload), signature)
+    assert len(keys) == len(raw) == 2
+
+
+def test_we_accept_a_package_that_libsodium_signed() -> None:
+    """A package whose signatures come from another implementation is the same, byte for byte."""
+    ours = builders.package()
+    envelope = envelope_of(ours)
+    payload = base64.b64decode(str(envelope["payload"]))
+    envelope["signatures"] = [
+        {
+            "keyid": one["keyid"],
+            "sig": base64.b64encode(
+                nacl.signing.SigningKey(bytes.fromhex(key))
+                .sign(dsse_pae(PAYLOAD_TYPE, payload))
+                .signature
+            ).decode(),
+        }
+        for one, key in zip(
+            envelope_of(ours)["signatures"],  # type: ignore[call-overload]  # JSON
+            (SETTER, APPROVER),
+            strict=True,
+        )
+    ]
+    (size,) = struct.unpack(">I", ours[6:10])
+
+    assert join_signed_file(MAGIC, encode_canonical(envelope), ours[10 + size :]) == ours
+
+
+@pytest.mark.parametrize("count", [1000])
+def test_both_implementations_judge_signatures_alike(count: int) -> None:
+    """A thousand messages, signed and spoiled: what one accepts, the other accepts."""
+    public = public_key_of(SETTER)
+    verifier = nacl.signing.VerifyKey(bytes.fromhex(public))
+    for number in range(count):
+        message = number.to_bytes(4, "big") * (number % 50)
+        signature = bytearray(sign_bytes(message, SETTER))
+        signature[number % 64] ^= (number // 64 % 2) << (number % 8)
+        try:
+            verifier.verify(message, bytes(signature))
+            theirs = True
+        except nacl.exceptions.BadSignatureError:
+            theirs = False
+        assert signature_holds(message, bytes(signature), public) is theirs
+
+
+def test_age_opens_the_members_of_a_package(tmp_path: Path) -> None:
+    """The members, cut out of the file by the manifest's numbers, are plain age files."""
+    identity = tmp_path / "identity"
+    identity.write_text(FORM_IDENTITY + "\n")
+    forms = [builders.form(1), builders.form(2)]
+    package = builders.package(*forms)
+    (size,) = struct.unpack(">I", package[6:10])
+    manifest = json.loads(base64.b64decode(str(envelope_of(package)["payload"])))
+
+    for member, form in zip(manifest["members"], forms, strict=True):
+        start = 10 + size + member["offset"]
+        sealed = package[start : start + member["size"]]
+        opened = run(AGE, "--decrypt", "--identity", str(identity), stdin=sealed)
+        assert opened == encode_canonical(form)
+
+
+def test_we_open_a_package_whose_members_age_sealed() -> None:
+    """Headquarters could seal with Debian's program alone."""
+    sealed = run(
+        AGE, "--recipient", recipient_of(FORM_IDENTITY), stdin=encode_canonical(builders.form(1))
+    )
+    package = verify_package(builders.package(sealed_forms=[sealed]), builders.root())
+
+    form = open_form(
+        package.sealed_form(FormNumber(1)),
+        FORM_IDENTITY,
+        paper_id=builders.PAPER_ID,
+        form_number=FormNumber(1),
+    )
+    assert form == builders.form(1)

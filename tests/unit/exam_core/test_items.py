@@ -128,7 +128,7 @@ def test_a_form_has_no_field_for_a_key() -> None:
     names |= {*item().__struct_fields__, *choice("A").__struct_fields__}
 
     assert names == {
-        *("paper_id", "form_number", "title", "items", "image_keys"),
+        *("paper_id", "form_number", "title", "items", "image_seals"),
         *("item_id", "item_type", "parts", "material", "images"),
         *("part_id", "stem", "points_milli", "choices", "blank_count"),
         *("choice_id", "text"),

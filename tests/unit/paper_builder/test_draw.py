@@ -35,7 +35,7 @@ from tests.unit.paper_builder.bank_items import (
     blueprint,
 )
 
-KNOWN_DRAW = "2cecef2e1c05655ebc03936909b7ac33a35d714c778af222336d1bd530fb1499"
+KNOWN_DRAW = "5ea3bd381242d79181e563781d1be017fd86b9e0eac7cce2a0b7aa7aee26a01a"
 
 
 def _bytes(drawn: DrawnPaper) -> bytes:
