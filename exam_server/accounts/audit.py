@@ -1,28 +1,55 @@
 """The audit trail on disk: one line appended and synced for each action, before it is answered.
 
-The chain is in `exam_core.formats.audit_log`; here is only the file. A line that a crash cut
+The chain is in `exam_core.formats.audit_log`; here are only the files. A line that a crash cut
 short was never answered: it is kept beside the log and the log goes on after the last whole line.
+Once it is known whose log it is (`sign_with`), checkpoints are taken of it and lie beside it.
 """
 
-import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from exam_core.crypto.merkle import GrowingTree, leaf_hash
+from exam_core.crypto.signing import PrivateSigningKey, public_key_of
 from exam_core.errors import IntegrityError
+from exam_core.formats.audit_evidence import LogReport, examine_log
 from exam_core.formats.audit_log import (
     AUDIT_MALFORMED,
+    CHECKPOINT_TAKEN,
     GENESIS,
     AuditEntry,
     entry_hash,
     next_entry,
+    split_lines,
     verify_lines,
 )
 from exam_core.formats.canonical import decode_canonical, encode_canonical
+from exam_core.formats.checkpoint import Checkpoint, sign_checkpoint
+from exam_server.accounts.checkpoint_file import CheckpointFile
 from exam_server.clock import Clock
-from exam_server.folder import storage_error, sync_folder
+from exam_server.appended_file import append_durably, set_torn_aside
 
 SYSTEM = "系统"
 """The actor where the program itself acts, as when time is up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSigner:
+    """Whose log it is, and the key that says so in its checkpoints."""
+
+    origin: str
+    key: PrivateSigningKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailSnapshot:
+    """The log at one moment: lines without line ends, the head, the checkpoints."""
+
+    lines: tuple[bytes, ...]
+    head: str
+    checkpoints: tuple[str, ...]
 
 
 class AuditTrail:
@@ -38,7 +65,41 @@ class AuditTrail:
         self._path = path
         self._clock = clock
         self._turn = threading.Lock()
+        self._signer: LogSigner | None = None
+        self._notes = CheckpointFile(path.with_name("checkpoints.txt"))
+        self._tree = GrowingTree()
         self._last = self._recover()
+
+    def sign_with(self, signer: LogSigner) -> None:
+        """Take checkpoints as this signer from now on, once those on disk fit the log.
+
+        Raises:
+            IntegrityError: A code of `exam_core.formats.audit_evidence`: what was found first.
+        """
+        self._signer = signer
+        report = self.examine()
+        if report.findings:
+            first = report.findings[0]
+            message = f"审计日志与检查点不符：{first.message}"
+            raise IntegrityError(
+                first.code, message, line=first.last_line, findings=report.findings
+            )
+
+    def examine(self) -> LogReport:
+        """Hold the log on disk against its checkpoints.
+
+        Raises:
+            ValueError: Nobody signs the log yet.
+        """
+        if self._signer is None:
+            raise ValueError("nobody signs this log yet")
+        now = self.snapshot()
+        return examine_log(
+            now.lines,
+            now.checkpoints,
+            origin=self._signer.origin,
+            key=public_key_of(self._signer.key),
+        )
 
     def record(  # the fields of a line, each by name
         self,
@@ -54,23 +115,50 @@ class AuditTrail:
         Raises:
             StorageError: `storage.full`, `storage.failed`; the log is as it was.
         """
-        with self._turn:
-            entry = next_entry(
-                self._last,
-                at_utc_ms=self._clock.utc_ms(),
-                actors=actors,
-                role=role,
-                action=action,
-                subject=subject,
-                details={key: str(value) for key, value in details.items()},
+        with self._writing():
+            self._record(action, actors=actors, role=role, subject=subject, **details)
+
+    def take_checkpoint(self, reason: str, *, only_if_grown: bool = False) -> str | None:
+        """Sign the state of the log, keep the note on disk, and write a line that tells of it.
+
+        Returns:
+            The note, durable; None when nobody signs this log yet or, if asked so, when the log
+            has nothing new but the line about the last checkpoint.
+
+        Raises:
+            StorageError: `storage.full`, `storage.failed`; without the note there is no line.
+        """
+        with self._writing():
+            last = self._last
+            is_new = last is not None and last.action != CHECKPOINT_TAKEN
+            if self._signer is None or (only_if_grown and not is_new):
+                return None
+            state = Checkpoint(
+                origin=self._signer.origin,
+                size=self._tree.size,
+                root=self._tree.root().hex(),
+                head=entry_hash(last) if last else GENESIS,
             )
-            self._append(encode_canonical(entry) + b"\n")
-            self._last = entry
+            note = sign_checkpoint(state, self._signer.key)
+            if note != self._notes.latest():  # after a crash before the line that tells of it
+                self._notes.append(note)
+            self._record(CHECKPOINT_TAKEN, reason=reason, size=state.size, root=state.root)
+            return note
 
     def lines(self) -> list[bytes]:
         """Every line, without line ends."""
         with self._turn:
-            return self._path.read_bytes().splitlines() if self._path.exists() else []
+            return self._read_lines()
+
+    def checkpoints(self) -> tuple[str, ...]:
+        """Every checkpoint, in order."""
+        with self._turn:
+            return self._notes.read()
+
+    def latest_checkpoint(self) -> str:
+        """The last checkpoint; empty before the first."""
+        with self._turn:
+            return self._notes.latest()
 
     @property
     def head(self) -> str:
@@ -78,35 +166,56 @@ class AuditTrail:
         with self._turn:
             return entry_hash(self._last) if self._last else GENESIS
 
-    def _append(self, line: bytes) -> None:
-        try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                size = os.fstat(descriptor).st_size
-                try:
-                    written = os.write(descriptor, line)
-                    if written != len(line):
-                        written += os.write(descriptor, line[written:])
-                    os.fdatasync(descriptor)
-                except OSError:
-                    os.ftruncate(descriptor, size)
-                    raise
-                if size == 0:
-                    sync_folder(self._path.parent)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise storage_error(error, self._path.name) from error
+    def snapshot(self) -> TrailSnapshot:
+        """Lines, head and checkpoints of one moment."""
+        with self._turn:
+            return TrailSnapshot(
+                lines=tuple(self._read_lines()),
+                head=entry_hash(self._last) if self._last else GENESIS,
+                checkpoints=self._notes.read(),
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Held while lines are added."""
+        with self._turn:
+            yield
+
+    def _record(
+        self,
+        action: str,
+        *,
+        actors: tuple[str, ...] = (SYSTEM,),
+        role: str = "",
+        subject: str = "",
+        **details: str | int,
+    ) -> None:
+        entry = next_entry(
+            self._last,
+            at_utc_ms=self._clock.utc_ms(),
+            actors=actors,
+            role=role,
+            action=action,
+            subject=subject,
+            details={key: str(value) for key, value in details.items()},
+        )
+        line = encode_canonical(entry)
+        append_durably(self._path, line + b"\n")
+        self._last = entry
+        self._tree.append(leaf_hash(line))
+
+    def _read_lines(self) -> list[bytes]:
+        return split_lines(self._path.read_bytes()) if self._path.exists() else []
 
     def _recover(self) -> AuditEntry | None:
         data = self._path.read_bytes() if self._path.exists() else b""
-        whole, _, torn = data.rpartition(b"\n")
-        if torn:
-            keep = self._path.with_suffix(f".torn-{len(data)}")
-            keep.write_bytes(torn)
-            os.truncate(self._path, len(data) - len(torn))
-        lines = whole.splitlines()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            set_torn_aside(self._path, whole)
+        self._notes.recover()
+        lines = split_lines(data)
         head = verify_lines(lines)
+        self._tree = GrowingTree(map(leaf_hash, lines))
         if not lines:
             return None
         last = decode_canonical(lines[-1], AuditEntry, AUDIT_MALFORMED, "审计日志末行")

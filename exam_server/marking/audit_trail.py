@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exam_server.accounts.audit import SYSTEM, AuditTrail
+from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
 
 
@@ -22,25 +22,17 @@ class SharedAuditTrail(AuditTrail):
             super().__init__(path, clock)
             self._size = _size_of(path)
 
-    def record(
-        self,
-        action: str,
-        *,
-        actors: tuple[str, ...] = (SYSTEM,),
-        role: str = "",
-        subject: str = "",
-        **details: str | int,
-    ) -> None:
-        """Append one line after whatever other processes added; durable when this returns.
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Also keeps other processes off, and begins after whatever they added.
 
         Raises:
-            StorageError: `storage.full`, `storage.failed`; the log is as it was.
             IntegrityError: `audit.chain`, when what was added does not hold.
         """
-        with self._only_writer():
+        with super()._writing(), self._only_writer():
             if _size_of(self._path) != self._size:
                 self._last = self._recover()
-            super().record(action, actors=actors, role=role, subject=subject, **details)
+            yield
             self._size = _size_of(self._path)
 
     @contextmanager
