@@ -47,6 +47,7 @@ attach_wait_ms_max = 10_000  # a connection that does not say who it is
 grace_ms = 10_000  # after time is up, for frames in flight
 clock_persist_interval_ms = 1_000
 reason_chars_max = 100  # a sentence; a form field of the pages has the same
+checkpoint_interval_ms = 5 * 60_000  # what the log's owner could still rewrite unseen
 extra_time_ms_max = 2 * 3_600_000  # one grant; more is a typing error
 save_queue_rows_max = 100_000  # then connections wait instead of filling memory
 unchecked_frames_max = 40_000  # of one session while the paper is shut; two hours have 10,000

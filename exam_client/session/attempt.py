@@ -11,6 +11,7 @@ import msgspec
 
 from exam_client import limits
 from exam_client.journal import SessionJournal
+from exam_client.session.checkpoint_gate import CheckpointGate
 from exam_client.session.clock import SessionClock
 from exam_client.session.closing import Closing, Phase
 from exam_client.session.order_gate import OrderGate
@@ -20,7 +21,7 @@ from exam_client.sync.upload import Upload
 from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import ExamError, StateError, declare
 from exam_core.formats.journal import receipt_of
-from exam_core.formats.journal_entries import OrderKind, OrderTaken, SubmitReason
+from exam_core.formats.journal_entries import CheckpointSeen, OrderKind, OrderTaken, SubmitReason
 from exam_core.formats.paper_package import PaperPackage, open_form
 from exam_core.model.identifiers import ItemId, PartId, SeatId, SegmentId, SessionId
 from exam_core.model.responses import Response
@@ -52,6 +53,7 @@ class SessionPorts:
         refuse: Reports a refusal that came from the server: code and message.
         orders: Lets an order of the server through once.
         centre_key: The centre's public signing key; acknowledgements are checked with it.
+        checkpoints: Lets a checkpoint of the room's log through once.
     """
 
     seat_id: SeatId
@@ -62,6 +64,7 @@ class SessionPorts:
     refuse: Callable[[str, str], None]
     orders: OrderGate
     centre_key: PublicSigningKey
+    checkpoints: CheckpointGate
 
 
 class Attempt:
@@ -97,7 +100,7 @@ class Attempt:
         self._open_latest_ms = 0
         self._epochs: Mapping[SegmentId, int] = {}
         self._server_held: Sequence[HeldFrames] = ()
-        self._unnoted: list[OrderTaken] = []
+        self._unnoted: list[OrderTaken | CheckpointSeen] = []
         if resume.submit is not None:
             self._take_submit(resume.submit)
         if resume.is_confirmed:
@@ -197,7 +200,7 @@ class Attempt:
             return
         if not self.closing.is_writable and self.paper is not None:
             return
-        self._unnoted.append(
+        self._note(
             OrderTaken(
                 at_ms=self.clock.worked_ms(self._ports.clock_ms()),
                 boot=order.boot,
@@ -207,8 +210,18 @@ class Attempt:
                 time_left_ms=time_left_ms,
             )
         )
-        if self.paper is not None:
-            self._write_orders(self.paper)
+
+    def note_checkpoint(self, note: str) -> None:
+        """The room showed a state of its log: into the journal, once, now or when it opens.
+
+        Raises:
+            InputError: `note.*`, `checkpoint.*`, when it is none of this room.
+            IntegrityError: `note.signature`, `checkpoint.fell`.
+        """
+        is_new = self._ports.checkpoints.take(note, self.resume.sitting_id)
+        if is_new and (self.closing.is_writable or self.paper is None):
+            at_ms = self.clock.worked_ms(self._ports.clock_ms())
+            self._note(CheckpointSeen(at_ms=at_ms, note=note))
 
     def end(self, reason: SubmitReason) -> None:
         """The server ended the session."""
@@ -266,10 +279,15 @@ class Attempt:
             clock_ms=self._ports.clock_ms,
         )
         self.paper.merge(self._epochs)
-        self._write_orders(self.paper)
+        self._write_notes(self.paper)
         self._settle_end(self.paper)
 
-    def _write_orders(self, paper: OpenPaper) -> None:
+    def _note(self, entry: OrderTaken | CheckpointSeen) -> None:
+        self._unnoted.append(entry)
+        if self.paper is not None:
+            self._write_notes(self.paper)
+
+    def _write_notes(self, paper: OpenPaper) -> None:
         """Nothing is written once a submit entry counts."""
         taken, self._unnoted = self._unnoted, []
         if paper.submitted_before() is None:

@@ -132,6 +132,8 @@ class SessionCore:
                     self.journal.restore(segment_id, frames)
                 finally:
                     self.attempt.merge()
+            case messages.Checkpointed(note=note):
+                self.attempt.note_checkpoint(note)
             case refused:
                 self._on_refused(refused)
 

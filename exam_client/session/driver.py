@@ -19,6 +19,7 @@ from exam_client.journal.files import FileSystem
 from exam_client.kiosk_key import kiosk_signing_key
 from exam_client.package_cache import PackageCache
 from exam_client.session.attempt import SessionPorts
+from exam_client.session.checkpoint_gate import CheckpointGate
 from exam_client.session.closing import Phase
 from exam_client.session.conversation import Conversation, woken
 from exam_client.session.core import SessionCore
@@ -90,6 +91,9 @@ class SessionDriver:
                 centre_key=config.centre.signing_key,
                 seat_id=config.seat_id,
                 alarm=self._seat.alarms.__setitem__,
+            ),
+            checkpoints=CheckpointGate(
+                centre_key=config.centre.signing_key, centre_id=config.centre.centre_id
             ),
         )
         self._last: KioskSnapshot | None = None

@@ -17,6 +17,7 @@ from exam_client.sync.upload import Upload
 from exam_core.errors import InputError, declare
 from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import (
+    CheckpointSeen,
     Entry,
     OrderTaken,
     ResponseRecorded,
@@ -132,8 +133,8 @@ class OpenPaper:
             raise InputError(CLIENT_PART, "标记的题目不在本卷上", item_id=item_id)
         self._append(ReviewFlagSet(at_ms=self._now_ms(), item_id=item_id, is_flagged=is_flagged))
 
-    def note(self, entry: OrderTaken) -> None:
-        """Write that an order of the server was taken."""
+    def note(self, entry: OrderTaken | CheckpointSeen) -> None:
+        """Write what the server ordered or showed; it changes no response."""
         self._append(entry)
 
     def submit(self, reason: SubmitReason) -> SubmitPlace:

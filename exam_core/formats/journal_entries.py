@@ -88,6 +88,20 @@ class OrderTaken(_Entry, frozen=True, kw_only=True, tag="order_taken"):
     time_left_ms: int
 
 
+class CheckpointSeen(_Entry, frozen=True, kw_only=True, tag="checkpoint_seen"):
+    """The room showed the kiosk this signed state of its log; evidence against a log rewritten.
+
+    The kiosk has verified the note and writes each once; whoever reads it verifies it again.
+    """
+
+    note: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.note) > limits.note_chars_max:
+            raise InputError(ENTRY_MALFORMED, "检查点过长")
+
+
 class SubmitReason(StrEnum):
     """Why a session ends."""
 
@@ -108,7 +122,14 @@ class SessionSubmitted(_Entry, frozen=True, kw_only=True, tag="session_submitted
     nonce: str
 
 
-Entry: TypeAlias = SegmentStarted | ResponseRecorded | ReviewFlagSet | OrderTaken | SessionSubmitted
+Entry: TypeAlias = (
+    SegmentStarted
+    | ResponseRecorded
+    | ReviewFlagSet
+    | OrderTaken
+    | CheckpointSeen
+    | SessionSubmitted
+)
 
 
 def encode_entry(entry: Entry) -> bytes:

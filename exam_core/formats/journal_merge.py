@@ -68,7 +68,7 @@ def merge_entries(entries: Iterable[PlacedEntry]) -> SessionContent:
                     late_entries=len(in_order) - position - 1,
                 )
             case _:
-                pass  # a segment's first entry and an order taken carry no response
+                pass  # a segment's first entry, orders and checkpoints carry no response
     return SessionContent(
         responses=responses, flagged=frozenset(flagged), submitted=None, late_entries=0
     )

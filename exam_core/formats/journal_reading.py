@@ -29,6 +29,7 @@ from exam_core.formats.journal import (
 )
 from exam_core.formats.journal_entries import (
     ENTRY_MALFORMED,
+    CheckpointSeen,
     Entry,
     ResponseRecorded,
     ReviewFlagSet,
@@ -104,11 +105,13 @@ class SessionReading:
         content: What counts, merged.
         receipts: The receipt of every sound submit entry; two when a second kiosk took over.
         anomalies: What does not count, by segment as given, then in order of the first frame.
+        checkpoints: The states of the room's log that the kiosk saw, as it noted them.
     """
 
     content: SessionContent
     receipts: frozenset[str]
     anomalies: tuple[Anomaly, ...]
+    checkpoints: tuple[str, ...] = ()
 
 
 class SegmentChecker:
@@ -228,7 +231,7 @@ class SegmentChecker:
                 if item_id not in facts.shape.item_ids:
                     raise InputError(UNKNOWN_PART, "标记的试题不在该考生的试卷上", seq=seq)
             case _:
-                pass  # orders and a submit entry always fit; what they do is for the caller
+                pass  # orders, checkpoints, a submit entry always fit; the caller acts on them
 
 
 def read_session(facts: SessionFacts, segments: Iterable[HeldSegment]) -> SessionReading:
@@ -253,7 +256,14 @@ def read_session(facts: SessionFacts, segments: Iterable[HeldSegment]) -> Sessio
             is_after = placed[:2] > end
             if is_after and isinstance(placed.entry, (ResponseRecorded, ReviewFlagSet)):
                 notes.add(segment_id, placed.seq, AFTER_END)
-    return SessionReading(content=content, receipts=frozenset(receipts), anomalies=notes.in_order())
+    return SessionReading(
+        content=content,
+        receipts=frozenset(receipts),
+        anomalies=notes.in_order(),
+        checkpoints=tuple(
+            placed.entry.note for _, placed in sound if isinstance(placed.entry, CheckpointSeen)
+        ),
+    )
 
 
 class _Anomalies:

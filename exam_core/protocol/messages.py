@@ -133,6 +133,12 @@ class Saved(_Message, frozen=True, kw_only=True, tag="saved"):
     proof: CommitProof
 
 
+class Checkpointed(_Message, frozen=True, kw_only=True, tag="checkpointed"):
+    """The signed state of the room's log, for the kiosk to keep: evidence against its owner."""
+
+    note: str
+
+
 class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     """A message was not taken; nothing of it was stored as a response that counts."""
 
@@ -143,7 +149,7 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
 
 
 KioskMessage: TypeAlias = Attach | Stage | Save | Submit | Heartbeat
-ServerMessage: TypeAlias = Attached | Ordered | Restore | Saved | Refused
+ServerMessage: TypeAlias = Attached | Ordered | Restore | Saved | Checkpointed | Refused
 
 _T = TypeVar("_T")
 

@@ -28,8 +28,8 @@ from exam_core.formats.audit_log import (
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.formats.checkpoint import Checkpoint, sign_checkpoint
 from exam_server.accounts.checkpoint_file import CheckpointFile
-from exam_server.clock import Clock
 from exam_server.appended_file import append_durably, set_torn_aside
+from exam_server.clock import Clock
 
 SYSTEM = "系统"
 """The actor where the program itself acts, as when time is up."""

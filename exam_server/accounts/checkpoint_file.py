@@ -1,9 +1,13 @@
 """The file of checkpoints beside a log; a note that a crash cut short is kept aside."""
 
+import re
 from pathlib import Path
 
 from exam_core.formats.checkpoint import split_checkpoints
 from exam_server.appended_file import append_durably, set_torn_aside
+
+_SIGNATURE_LINE = re.compile("^— .*\n".encode(), re.MULTILINE)
+"""The last line of a note."""
 
 
 class CheckpointFile:
@@ -16,8 +20,7 @@ class CheckpointFile:
     def recover(self) -> None:
         """Look at the file: set aside what follows the last whole note."""
         data = self._path.read_bytes() if self._path.exists() else b""
-        signature = data.rfind("\n— ".encode())
-        whole = data.find(b"\n", signature + 1) + 1 if signature >= 0 else 0
+        whole = max((match.end() for match in _SIGNATURE_LINE.finditer(data)), default=0)
         if whole < len(data):
             set_torn_aside(self._path, whole)
         notes = split_checkpoints(data[:whole])

@@ -28,6 +28,7 @@ from exam_server.hardening import harden
 from exam_server.machine import DEFAULT_MACHINE
 from exam_server.room import trust_cli
 from exam_server.room.folder import RoomFolder
+from exam_server.room.room_log import open_room_log
 from exam_server.room.serve import open_store, serve_room
 from exam_server.room.services import imports, set_up
 from exam_server.room.services.results import export_results
@@ -154,7 +155,7 @@ def add_account(
     parsed = parse_roles(roles, ROOM_ROLES)
     with only_user(data):
         store = open_store(folder)
-        trail = AuditTrail(folder.audit_file, SystemClock())
+        trail = open_room_log(folder, store, SystemClock())
         new_account.add_account(
             People(store, SystemClock()),
             trail,
@@ -186,7 +187,7 @@ def import_package(
         manifest = imports.import_package(
             store,
             folder,
-            AuditTrail(folder.audit_file, SystemClock()),
+            open_room_log(folder, store, SystemClock()),
             package=package,
             opening=read_input(opening, bytes_max=limits.opening_bundle_bytes_max, name="启封包"),
         )
@@ -223,7 +224,7 @@ def import_roster(
         drawn = imports.import_roster(
             store,
             folder,
-            AuditTrail(folder.audit_file, SystemClock()),
+            open_room_log(folder, store, SystemClock()),
             roster=read_input(roster, bytes_max=limits.package_bytes_max, name="名单"),
             seed_hex=seed,
             replaces=replace,
@@ -271,7 +272,7 @@ def export(
         bundle = export_results(
             store,
             folder,
-            AuditTrail(folder.audit_file, SystemClock()),
+            open_room_log(folder, store, SystemClock()),
             actors=("命令行",),
         )
         store.close()

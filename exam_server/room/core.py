@@ -13,11 +13,13 @@ from exam_core.errors import ExamError, StorageError, declare
 from exam_core.model.identifiers import SeatId
 from exam_core.model.states import SittingState
 from exam_core.protocol import orders
+from exam_core.protocol.messages import Checkpointed
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
 from exam_server.room.live import LiveAlarm, LiveSession, RoomState
 from exam_server.room.orders import OrderBook
+from exam_server.room.room_log import CheckpointReason
 from exam_server.room.services import conduct
 from exam_server.store.engine import Store
 
@@ -50,6 +52,7 @@ class RoomCore:
         self.clock = clock
         self.state = state
         self.turn = asyncio.Lock()
+        self._checkpoint_ms = clock.monotonic_ms()
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarmed = {(alarm.seat_id, alarm.code) for alarm in state.alarms}
 
@@ -136,6 +139,30 @@ class RoomCore:
             self._alarmed.discard((alarm.seat_id, alarm.code))
             if alarm.seat_id == SERVER:
                 self.state.storage_problem = ""
+
+    def checkpoint_when_due(self) -> None:
+        """Take a checkpoint when the last one is five minutes old and the log has grown."""
+        if self.now_ms() - self._checkpoint_ms >= limits.checkpoint_interval_ms:
+            self._checkpoint_ms = self.now_ms()
+            self.spawn(self.take_checkpoint(CheckpointReason.INTERVAL))
+
+    async def take_checkpoint(self, reason: CheckpointReason) -> None:
+        """Sign the state of the log and give it to every connected kiosk.
+
+        Whatever led here is done: a log that cannot be written is shown to the proctor, and the
+        exam goes on.
+        """
+        only_if_grown = reason is CheckpointReason.INTERVAL
+        try:
+            note = await self.in_thread(
+                self.trail.take_checkpoint, reason, only_if_grown=only_if_grown
+            )
+        except ExamError as error:
+            self.trouble(error)
+            return
+        if note:
+            for session in self.state.sessions.values():
+                session.send(Checkpointed(note=note))
 
     async def _raise_alarm(self, seat_id: SeatId, code: str, message: str) -> None:
         try:

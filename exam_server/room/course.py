@@ -13,11 +13,17 @@ from exam_server.accounts.people import Person
 from exam_server.room.core import RoomCore
 from exam_server.room.intake import Intake
 from exam_server.room.live import LiveSession
+from exam_server.room.room_log import CheckpointReason
 from exam_server.room.services import conduct
 from exam_server.room.services.opening import OpenedPaper, paper_is_shut
 from exam_server.store.room import ABSENT
 
 _BEGUN_STATES = frozenset({SittingState.RUNNING, SittingState.HELD, SittingState.ENDED})
+
+_CHECKPOINTS = {
+    SittingEvent.START: CheckpointReason.START,
+    SittingEvent.END: CheckpointReason.END,
+}
 
 
 class Course:
@@ -50,6 +56,8 @@ class Course:
             if event is SittingEvent.END:
                 self._end_all(now, person)
             self._core.enter(after, changed_by=person.name if person else SYSTEM)
+        if event in _CHECKPOINTS:
+            self._core.spawn(self._core.take_checkpoint(_CHECKPOINTS[event]))
         await self.begin_due(person)
 
     async def begin_due(self, person: Person | None = None) -> None:
@@ -91,6 +99,7 @@ class Course:
         )
         if clock.state is SittingState.RUNNING and clock.overtime_at(now) >= 0 and not has_time:
             await self.change_sitting(SittingEvent.END, None)
+        self._core.checkpoint_when_due()
         if self._state.clock.state is SittingState.RUNNING:
             await self._core.in_thread(
                 conduct.persist_elapsed, self._core.store, clock.elapsed_at(now)

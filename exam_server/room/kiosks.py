@@ -13,7 +13,7 @@ from exam_core.model.states import SessionState
 from exam_core.protocol import VERSION
 from exam_core.protocol.acknowledgements import AckBook, Acknowledged
 from exam_core.protocol.http import LogInReply, LogInRequest
-from exam_core.protocol.messages import Attach, Attached, Restore
+from exam_core.protocol.messages import Attach, Attached, Checkpointed, Restore
 from exam_server import limits
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
@@ -154,6 +154,8 @@ class Kiosks:
             )
         )
         self._core.send_clock(session)
+        if note := self._core.trail.latest_checkpoint():
+            connection.send(Checkpointed(note=note))
         await self._restore(session, connection, attach)
         if session.receipt:
             self._core.confirm_submitted(session)

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 from exam_core.protocol.acknowledgements import AckBook
-from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.people import People
 from exam_server.clock import Clock, SystemClock
 from exam_server.command_line import say
@@ -15,6 +14,7 @@ from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
 from exam_server.room.loading import load_room
 from exam_server.room.orders import OrderBook
+from exam_server.room.room_log import CheckpointReason, open_room_log
 from exam_server.room.services import conduct
 from exam_server.room.services.enrolment import JoinCodes
 from exam_server.room.services.opening_desk import OpeningDesk
@@ -44,8 +44,9 @@ def serve_room(
     Raises:
         InputError: `data.missing`, `config.malformed`.
         StateError: `data.in_use`, `serve.port`, `sitting.state`.
-        IntegrityError: `audit.chain`.
         StorageError: `machine.registry`.
+        IntegrityError: `audit.*`, `checkpoint.*`, `note.*`: the log was changed; nothing goes on
+            before people have looked.
     """
     folder = RoomFolder(data)
     folder.require()
@@ -62,7 +63,7 @@ def serve_room(
 
 def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:
     """The room as the database has it, ready to live in an event loop."""
-    trail = AuditTrail(folder.audit_file, clock)
+    trail = open_room_log(folder, store, clock)
     state = load_room(store, clock)
     ensure_sitting_authority(folder, state.sitting_id, clock)
     key, boot = folder.signing_key(), conduct.count_start(store)
@@ -135,6 +136,7 @@ def _serve(
             core_dumps=protection.core_dumps,
             memory=protection.memory,
         )
+        room.trail.take_checkpoint(CheckpointReason.SERVER)
         shown = f"[{host}]" if ":" in host else host
         ready = {
             "kiosk_url": f"https://{shown}:{kiosk.port}",

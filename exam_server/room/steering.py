@@ -14,6 +14,7 @@ from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
 from exam_server.room.intake import Intake
 from exam_server.room.live import CLOSE_LATER, LiveSeat
+from exam_server.room.room_log import CheckpointReason
 from exam_server.room.services import conduct
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.room.services.opening import OpenedPaper
@@ -42,6 +43,7 @@ class Steering:
                 session.checkers.clear()
                 self._intake.check_unchecked(session)
                 await asyncio.sleep(0)  # saves of others go on between
+        await self._core.take_checkpoint(CheckpointReason.OPENING)
         await self._course.begin_due()
 
     async def mark_present(self, person: Person, seat_id: SeatId | None) -> int:
@@ -125,7 +127,7 @@ class Steering:
             )
             self._state.clock = self._state.clock.extended(duration_ms)
             for session in self._state.sessions.values():
-                self._core.send_clock(session)
+                self._core.send_clock(session, issued_by="、".join(actors))
 
     async def settle_alarm(self, person: Person, alarm_id: int) -> None:
         """A person has looked at an alarm."""

@@ -1,7 +1,7 @@
 """Logs with checkpoints for tests, and everything that somebody may do to them."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
@@ -55,6 +55,11 @@ class SignedLog:
     def sizes(self) -> list[int]:
         """How many lines each checkpoint covers."""
         return [int(note.split("\n")[1]) for note in self.notes]
+
+
+def read_entries(lines: Iterable[bytes]) -> list[AuditEntry]:
+    """What stands in the lines."""
+    return [msgspec.json.decode(line, type=AuditEntry) for line in lines]
 
 
 def note_over(lines: Sequence[bytes], key: PrivateSigningKey = KEY, origin: str = ORIGIN) -> str:

@@ -12,13 +12,14 @@ from pathlib import Path
 from exam_client.config import DataFolder
 from exam_client.journal import SessionJournal
 from exam_client.session.attempt import SessionPorts
+from exam_client.session.checkpoint_gate import CheckpointGate
 from exam_client.session.core import SessionCore
 from exam_client.session.evidence import EVIDENCE_NAME
 from exam_client.session.order_gate import OrderGate
 from exam_client.session.resume import Resume, ResumeFile, Stage
 from exam_core.crypto.signing import public_key_of
 from exam_core.formats.paper_package import PaperPackage, verify_package
-from exam_core.model.identifiers import AdmissionNumber, FormNumber, SeatId, SessionId
+from exam_core.model.identifiers import AdmissionNumber, CentreId, FormNumber, SeatId, SessionId
 from exam_core.model.states import SittingState
 from exam_core.protocol import messages, orders
 from tests.support import builders
@@ -117,6 +118,9 @@ class KioskProcess:
                 centre_key=public_key_of(builders.CENTRE_KEY),
                 seat_id=self.session.seat_id,
                 alarm=lambda code, _message: self.gate_alarms.append(code),
+            ),
+            checkpoints=CheckpointGate(
+                centre_key=public_key_of(builders.CENTRE_KEY), centre_id=CentreId("C01")
             ),
         )
         return SessionCore(resume, journal, package=self.package, ports=ports)

@@ -18,7 +18,7 @@ from exam_core.formats.journal import (
     next_head,
     segment_header,
 )
-from exam_core.formats.journal_entries import Entry, encode_entry
+from exam_core.formats.journal_entries import CheckpointSeen, Entry, encode_entry
 from exam_core.formats.results_bundle import Counts
 from exam_core.formats.signed_file import join_signed_file
 from exam_core.formats.signed_note import sign_note
@@ -44,6 +44,8 @@ def response_journal() -> Iterator[Made]:
             yield entry_folder.good(f"entry-{name}", payload, f"an entry: {name}")
     late = payloads[1].replace(b'"at_ms":1000', b'"at_ms":86400001')
     edited = payloads[1].replace(b"response_recorded", b"response_edited")
+    seen = CheckpointSeen(at_ms=1500, note="a signed note\n")
+    yield entry_folder.good("entry-checkpoint", encode_entry(seen), "an entry: checkpoint")
     yield entry_folder.bad("entry-late", late, "journal.entry", "after twenty-four hours")
     yield entry_folder.bad("entry-type", edited, "journal.entry", "an unknown type")
     yield entry_folder.bad("entry-empty", b"", "journal.entry", "nothing")

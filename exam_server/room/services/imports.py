@@ -20,6 +20,7 @@ from exam_server import limits
 from exam_server.accounts.audit import SYSTEM, AuditTrail
 from exam_server.folder import FileSource, copy_input, sync_folder, write_atomically
 from exam_server.room.folder import RoomFolder
+from exam_server.room.room_log import CheckpointReason, sign_room_log
 from exam_server.room.services.assignment import Assigned, assign_forms
 from exam_server.room.services.roster_file import read_roster
 from exam_server.room.services.set_up import draw_digits
@@ -134,6 +135,8 @@ def _keep(  # noqa: PLR0917  one caller, above
             package_file.unlink(missing_ok=True)
         _put_back(opening_file, held)
         raise
+    sign_room_log(trail, room, manifest.sitting_id)
+    trail.take_checkpoint(CheckpointReason.PACKAGE)
     if former != digest:
         room.package_file(former).unlink(missing_ok=True)
         room.opening_file(former).unlink(missing_ok=True)

@@ -29,6 +29,7 @@ from exam_core.model.states import SittingEvent, SittingState, next_sitting_stat
 from exam_server.accounts.audit import AuditTrail
 from exam_server.folder import write_atomically
 from exam_server.room.folder import RoomFolder
+from exam_server.room.room_log import CheckpointReason
 from exam_server.room.services.roster_rows import candidate_of
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
@@ -97,6 +98,8 @@ def _close_and_seal(
             absent=counts.absent,
             recipients=" ".join(recipients),
         )
+        trail.take_checkpoint(CheckpointReason.EXPORT)
+        log = trail.snapshot()
         manifest = ResultsManifest(
             centre_id=room.centre().centre_id,
             sitting_id=SittingId(sitting.sitting_id),
@@ -104,13 +107,13 @@ def _close_and_seal(
             manifest_sha256=sitting.manifest_sha256,
             sequence=sitting.exports,
             counts=counts,
-            audit_head=trail.head,
+            audit_head=log.head,
             content_sha256="",
         )
         content = ResultsContent(
             roster=tuple(roster),
             sessions=tuple(sessions),
-            audit_lines=tuple(line.decode() for line in trail.lines()),
+            audit_lines=tuple(line.decode() for line in log.lines),
         )
         bundle = build_results(manifest, content, room.signing_key(), recipients)
         write_atomically(room.results_file, bundle)

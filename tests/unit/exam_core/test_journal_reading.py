@@ -6,7 +6,7 @@ from exam_core import limits
 from exam_core.crypto.signing import PublicSigningKey, Signer
 from exam_core.errors import InputError, IntegrityError
 from exam_core.formats.journal import SegmentWriter, first_head, next_head, receipt_of
-from exam_core.formats.journal_entries import Entry, ReviewFlagSet, encode_entry
+from exam_core.formats.journal_entries import CheckpointSeen, Entry, ReviewFlagSet, encode_entry
 from exam_core.formats.journal_reading import (
     Anomaly,
     FormShape,
@@ -389,3 +389,26 @@ def test_a_room_that_names_no_key_is_refused() -> None:
 
     with pytest.raises(InputError, match=r"signing\.key"):
         read_session(FACTS, [segment])
+
+
+def test_checkpoints_that_the_kiosk_saw_are_read_and_are_no_responses() -> None:
+    """In the order in which it saw them; whether they hold is for whoever has the key."""
+    reading = read(
+        *frames_of(
+            segment_started(),
+            CheckpointSeen(at_ms=1, note="one"),
+            response_recorded(PART_ID, "A"),
+            CheckpointSeen(at_ms=2, note="two"),
+            session_submitted(),
+        )
+    )
+
+    assert reading.checkpoints == ("one", "two")
+    assert picked(reading) == "A"
+    assert found(reading) == []
+
+
+def test_a_checkpoint_longer_than_any_is_no_entry() -> None:
+    """Nobody fills a journal with it."""
+    with pytest.raises(InputError, match=r"journal\.entry"):
+        CheckpointSeen(at_ms=1, note="x" * (limits.note_chars_max + 1))

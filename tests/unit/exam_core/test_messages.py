@@ -11,6 +11,7 @@ from exam_core.protocol import VERSION
 from exam_core.protocol.messages import (
     Attach,
     Attached,
+    Checkpointed,
     CommitProof,
     Heartbeat,
     HeldFrames,
@@ -46,6 +47,7 @@ FROM_SERVER: list[ServerMessage] = [
     Ordered(order=b"{}", signature=bytes(64)),
     Restore(segment_id=SEGMENT_ID, first_seq=0, frames=FRAMES),
     Saved(segment_id=SEGMENT_ID, frames=4, head=bytes(32), proof=PROOF),
+    Checkpointed(note="…"),
     Refused(code="journal.gap", message="…"),
     Refused(code="journal.gap", message="…", segment_id=SEGMENT_ID, seq=7),
 ]
