@@ -69,6 +69,7 @@ GROUPS: tuple[Group, ...] = (
         300,
         (_pytest("tests/fault/server", "tests/stateful/room"),),
     ),
+    Group("malformed files", 150, (_pytest(*PARALLEL, "tests/fault/files"),)),
     Group(
         "kiosk",
         300,

@@ -18,7 +18,8 @@ officials_min = 2  # the two-person rule
 officials_max = 8  # a chief, deputies, and one for each shift; more is a list, not an office
 root_keys_max = 8  # people at headquarters who may sign
 signatures_max = 16  # a change of root has the signers of two; more is nonsense or an attack
-age_header_bytes_max = 64 * KIB
+age_header_bytes_max = 16 * KIB  # 16 recipients are 2 KiB; age readers take seconds for 60
+age_stanzas_max = 32  # each costs a key agreement; 16 recipients and what age adds as grease
 note_chars_max = 16 * KIB  # a checkpoint has 350; sixteen signatures fit
 scrypt_log_n = 18  # 256 MiB and about a second a guess; age's own default, and our maximum
 
@@ -66,6 +67,9 @@ roster_candidates_max = 5_000
 roster_bytes_max = 16 * MIB
 seat_id_chars_max = 16  # what a sticker on a monitor and a page's map have room for
 name_chars_max = 50  # the national standard for names in 少数民族 scripts needs it
+office_xml_depth_max = 64  # a sheet nests ten deep, a drawing twenty
+office_xml_attributes_max = 200  # names and values; a root element declares some twenty spaces
+office_xml_tag_bytes_max = 256 * KIB  # a tag with every attribute that a spreadsheet program writes
 
 # Time
 duration_ms_max = 12 * 3_600_000  # a mistyped duration is found before the day

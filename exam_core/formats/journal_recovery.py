@@ -140,8 +140,10 @@ def _is_cut_short(tail: bytes) -> bool:
     A file may have grown before its data came to disk, so zeros count as not written. Whole
     frames that do not open were finished once: that is damage, also at the end.
     """
+    if tail.find(MARKER, 1) >= 0:
+        return False
     written = tail.rstrip(b"\0")
-    if not MARKER.startswith(written[: len(MARKER)]) or tail.find(MARKER, 1) >= 0:
+    if not MARKER.startswith(written[: len(MARKER)]):
         return False
     if len(written) < FRAME_HEAD.size:
         return True

@@ -35,6 +35,6 @@ def open_key_package(data: bytes, identity: SealingIdentity, root: TrustRoot) ->
     """
     if not data.startswith(MAGIC):
         raise InputError(KEY_FILE, "这不是答案包")
-    envelope = unseal(data[len(MAGIC) :], identity)
+    envelope = unseal(data, identity, start=len(MAGIC))
     payload = verify_by_root(envelope, _PAYLOAD_TYPE, root).payload
     return decode_canonical(payload, AnswerKey, KEY_MALFORMED, "答案包")

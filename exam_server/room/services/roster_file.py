@@ -8,11 +8,13 @@ import warnings
 import zipfile
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
 
 from openpyxl import load_workbook
 
 from exam_core.errors import ExamError, InputError, declare
+from exam_core.formats.office_xml import check_office_xml
 from exam_core.limits import roster_bytes_max
 from exam_core.model.identifiers import AdmissionNumber, SeatId
 from exam_core.model.roster import ROSTER_ROW, Candidate, check_roster
@@ -26,6 +28,7 @@ _OPTIONAL = frozenset({"是否替补"})
 _YES = frozenset({"是", "1", "替补", "Y", "y"})
 _NO = frozenset({"", "否", "0", "N", "n"})
 _FIRST_ROW = 2
+_CHUNK_BYTES = 64 * 1024
 
 
 def read_roster(data: bytes) -> list[Candidate]:
@@ -89,6 +92,15 @@ def _refuse_bomb(data: bytes) -> None:
         )
         if is_bomb or any(_may_expand(archive.read(member)) for member in members):
             raise InputError(ROSTER_FILE, "名单文件展开后异常庞大或含有危险内容")
+        left = limits.roster_elements_max
+        for member in members:
+            with archive.open(member) as content:
+                left -= check_office_xml(
+                    iter(partial(content.read, _CHUNK_BYTES), b""),
+                    elements_max=left,
+                    code=ROSTER_FILE,
+                    name="名单文件",
+                )
 
 
 def _may_expand(content: bytes) -> bool:

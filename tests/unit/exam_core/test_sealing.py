@@ -73,6 +73,13 @@ def test_an_endless_header_is_refused() -> None:
         )
 
 
+def test_a_crowd_of_stanzas_is_refused() -> None:
+    """Each would cost a key agreement, and the library takes seconds over some thousands."""
+    stanzas = b"-> X\n\n" * (limits.age_stanzas_max + 1)
+    with refuses(IntegrityError, "seal.open"):
+        unseal(b"age-encryption.org/v1\n" + stanzas + b"--- " + b"A" * 43 + b"\n", FORM_IDENTITY)
+
+
 @pytest.mark.parametrize("data", [b"", b"age", b"PK\x03\x04", b"age-encryption.org/v2\n"])
 def test_other_files_are_refused(data: bytes) -> None:
     """Something that is no age file is refused by both ways of opening."""
