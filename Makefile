@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test test-long lint types format docs lock clean
+.PHONY: help setup demo test test-long bench-seal lint types format docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ test: ## Everything that CI runs: checks, tests, campaigns, with times and count
 
 test-long: setup ## The same campaigns ten times as long: hours, not minutes
 	@$(BIN)/python deploy/run_tests.py --long
+
+bench-seal: setup ## Measure sealing, verifying and importing against their limits, beside other programs
+	@$(BIN)/python -m deploy.bench.seal
 
 lint: setup ## Format check, lint, import contracts
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/lint-imports --no-cache
