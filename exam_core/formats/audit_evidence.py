@@ -30,7 +30,8 @@ from exam_core.formats.canonical import decode_canonical
 from exam_core.formats.checkpoint import Checkpoint, open_checkpoint
 
 AUDIT_CHECKPOINT = declare(
-    "audit.checkpoint", "审计日志与签名的检查点不符，曾被改写；保留日志与检查点原件并上报。"
+    "audit.checkpoint",
+    "审计日志曾被改写；保留原件并上报。考试必须继续时，由两名管理员用 audit set-aside 封存后另起。",
 )
 AUDIT_CONTRADICTED = declare(
     "audit.contradicted", "审计日志与考生机带回的检查点不符，曾被改写；停止使用该考点结果并上报。"

@@ -50,7 +50,7 @@ def add_account(
     """
     is_guarded = bool(roles & administrators) and people.count_with(administrators) >= PAIR
     if is_guarded:
-        _check_approvals(people, approvals, administrators)
+        check_approvals(people, approvals, administrators)
     people.add(name, password, roles)
     trail.record(
         "account_added",
@@ -74,12 +74,18 @@ def read_approvals(names: list[str], files: list[Path]) -> dict[str, str]:
     }
 
 
-def _check_approvals(
+def check_approvals(
     people: People, approvals: Mapping[str, str], administrators: frozenset[Role]
 ) -> None:
+    """Refuse unless two different administrators approve, each with their password; slow.
+
+    Raises:
+        InputError: `access.refused`.
+        StateError: `account.approval`, `pair.same_person`, `pair.role`, `access.wait`.
+    """
     titles = "、".join(TITLES_ZH[role] for role in Role if role in administrators)
     if not approvals:
-        raise StateError(ACCOUNT_APPROVAL, f"增加{titles}账号须两人批准")
+        raise StateError(ACCOUNT_APPROVAL, f"须由两名{titles}批准")
     if len(approvals) != PAIR:
         raise StateError(PAIR_SAME_PERSON, "须由两个不同的账号批准")
     for name, password in approvals.items():

@@ -26,7 +26,7 @@ from exam_server.command_line import (
 from exam_server.folder import only_user, read_input, refuse_existing, write_atomically
 from exam_server.hardening import harden
 from exam_server.machine import DEFAULT_MACHINE
-from exam_server.room import trust_cli
+from exam_server.room import audit_cli, trust_cli
 from exam_server.room.folder import RoomFolder
 from exam_server.room.room_log import open_room_log
 from exam_server.room.serve import open_store, serve_room
@@ -40,6 +40,7 @@ app = typer.Typer(
     add_completion=False,
     help="贡院考场服务器：导入试卷、启封、监考、收卷、导出结果。",
 )
+app.add_typer(audit_cli.app, name="audit")
 
 
 @app.command(help="建立数据文件夹：CA、服务器证书、签名密钥、启封密钥、空数据库。")

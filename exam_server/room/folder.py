@@ -52,6 +52,11 @@ class RoomFolder:
         return self.path / "audit.jsonl"
 
     @property
+    def checkpoints_file(self) -> Path:
+        """The signed checkpoints of the audit log."""
+        return self.path / "checkpoints.txt"
+
+    @property
     def ready_file(self) -> Path:
         """Addresses and process id of the running server."""
         return self.path / "run" / "ready.json"

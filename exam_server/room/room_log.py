@@ -33,12 +33,17 @@ def open_room_log(folder: RoomFolder, store: Store, clock: Clock) -> AuditTrail:
         IntegrityError: `audit.*`, `checkpoint.*`, `note.*`: it does not go on by itself.
     """
     trail = AuditTrail(folder.audit_file, clock)
-    with store.transaction() as db:
-        sitting = tables.find_sitting(db)
-        sitting_id = SittingId(sitting.sitting_id) if sitting else None
+    sitting_id = present_sitting_id(store)
     if sitting_id is not None:
         sign_room_log(trail, folder, sitting_id)
     return trail
+
+
+def present_sitting_id(store: Store) -> SittingId | None:
+    """The sitting of this data folder, once a package was imported."""
+    with store.transaction() as db:
+        sitting = tables.find_sitting(db)
+        return SittingId(sitting.sitting_id) if sitting else None
 
 
 def sign_room_log(trail: AuditTrail, folder: RoomFolder, sitting_id: SittingId) -> None:

@@ -1,0 +1,25 @@
+"""What an examination of a log found, in sentences for a person."""
+
+from exam_core.formats.audit_evidence import LogReport
+
+_GROUP = 8
+
+
+def report_text(report: LogReport, *, origin: str) -> str:
+    """The report, the gravest first; what is not covered is said as well."""
+    lines = [f"日志 {origin}", f"共 {report.lines} 行，检查点 {report.checkpoints} 个。"]
+    lines += [f"发现：{finding.message}（{finding.code}）" for finding in report.findings]
+    if not report.findings:
+        lines.append("没有发现改动。")
+    uncovered = report.lines - report.covered
+    lines.append(f"与检查点相符的有前 {report.covered} 行。")
+    if uncovered > 0:
+        lines.append(f"其后 {uncovered} 行还没有检查点可证，只能凭前后相接判断。")
+    if report.head:
+        lines.append(f"日志头（与纸面核对）：{grouped(report.head)}")
+    return "\n".join(lines)
+
+
+def grouped(digits: str) -> str:
+    """Hexadecimal digits as people compare them, eight by eight."""
+    return " ".join(digits[start : start + _GROUP] for start in range(0, len(digits), _GROUP))

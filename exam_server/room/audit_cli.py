@@ -1,0 +1,134 @@
+"""`exam-server audit …`: hold a room's log against its checkpoints, and go on after a break."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exam_core.errors import InputError, IntegrityError, declare
+from exam_core.formats.audit_evidence import LogReport, examine_log
+from exam_core.formats.audit_log import split_lines
+from exam_core.formats.centre_descriptor import CentreDescriptor, verify_centre
+from exam_core.formats.checkpoint import room_origin, split_checkpoints
+from exam_core.formats.trust_root import parse_root
+from exam_core.model.identifiers import SittingId
+from exam_server import limits
+from exam_server.accounts.audit_report import report_text
+from exam_server.accounts.new_account import read_approvals
+from exam_server.accounts.people import People
+from exam_server.clock import SystemClock
+from exam_server.command_line import ApprovalFile, ApprovedBy, AsJson, DataFolder, say
+from exam_server.folder import only_user, read_input
+from exam_server.room.folder import RoomFolder
+from exam_server.room.room_log import present_sitting_id
+from exam_server.room.serve import open_store
+from exam_server.room.set_aside import set_log_aside
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, help="审计日志：核验、封存后另起。"
+)
+
+AUDIT_WHOSE = declare(
+    "audit.whose", "请给出 --data，或同时给出日志、--checkpoints、--centre、--root 与 --sitting。"
+)
+
+
+@app.command(help="核验日志与检查点：查出改动、删除、插入、调换、截去，并指出位置。")
+def verify(
+    log: Annotated[Path | None, typer.Argument(help="日志 audit.jsonl", readable=False)] = None,
+    *,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="检查点 checkpoints.txt", readable=False)
+    ] = None,
+    centre: Annotated[
+        Path | None, typer.Option(help="总部签名的考点文件 centre.signed", readable=False)
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="总部的 root.json", readable=False)] = None,
+    sitting: Annotated[str, typer.Option(help="场次编号")] = "",
+    data: Annotated[
+        Path | None, typer.Option(help="考场的数据文件夹，代替以上各项", readable=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Examine a log; the exit status is 2 when anything was found."""
+    if data is not None:
+        origin, report = _examine_folder(RoomFolder(data), sitting)
+    elif log and checkpoints and centre and root and sitting:
+        trusted = parse_root(read_input(root, bytes_max=limits.root_bytes_max, name="信任根"))
+        signed = read_input(centre, bytes_max=limits.config_bytes_max, name="考点文件")
+        origin, report = _examine(log, checkpoints, verify_centre(signed, trusted), sitting)
+    else:
+        raise InputError(AUDIT_WHOSE, "不知道核验哪一份日志")
+    say(
+        report_text(report, origin=origin),
+        as_json=as_json,
+        origin=origin,
+        lines=report.lines,
+        covered=report.covered,
+        checkpoints=report.checkpoints,
+        head=report.head,
+        findings=[
+            {
+                "code": finding.code,
+                "message": finding.message,
+                "first_line": finding.first_line,
+                "last_line": finding.last_line,
+                "checkpoint": finding.checkpoint,
+            }
+            for finding in report.findings
+        ],
+    )
+    if report.findings:
+        first = report.findings[0]
+        raise IntegrityError(first.code, first.message)
+
+
+@app.command(help="日志与检查点不符而考试必须继续时：封存旧日志，由两名管理员批准另起一份。")
+def set_aside(
+    *,
+    data: DataFolder,
+    reason: Annotated[str, typer.Option(help="为什么继续；会记入新日志的第一行")],
+    approved_by: ApprovedBy = None,
+    approval_file: ApprovalFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep a log that does not hold as evidence, and begin another one; two people decide."""
+    folder = RoomFolder(data)
+    folder.require()
+    with only_user(data):
+        store = open_store(folder)
+        kept = set_log_aside(
+            folder,
+            store,
+            People(store, SystemClock()),
+            SystemClock(),
+            reason=reason,
+            approvals=read_approvals(approved_by or [], approval_file or []),
+        )
+        store.close()
+    say(
+        f"旧日志已封存在 {kept}，不要改动，连同本机一起上报。\n新日志的第一行记有封存的经过。",
+        as_json=as_json,
+        kept=str(kept),
+    )
+
+
+def _examine_folder(folder: RoomFolder, sitting: str) -> tuple[str, LogReport]:
+    folder.require()
+    if not sitting:
+        store = open_store(folder)
+        sitting = present_sitting_id(store) or ""
+        store.close()
+    return _examine(folder.audit_file, folder.checkpoints_file, folder.centre(), sitting)
+
+
+def _examine(
+    log: Path, checkpoints: Path, centre: CentreDescriptor, sitting: str
+) -> tuple[str, LogReport]:
+    origin = room_origin(centre.centre_id, SittingId(sitting))
+    lines = read_input(log, bytes_max=limits.audit_log_bytes_max, name="审计日志")
+    notes = read_input(checkpoints, bytes_max=limits.audit_log_bytes_max, name="检查点文件")
+    report = examine_log(
+        split_lines(lines), split_checkpoints(notes), origin=origin, key=centre.signing_key
+    )
+    return origin, report
