@@ -8,6 +8,7 @@ this campaign looks for, and so is any exception that is not ours.
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import product
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,11 +16,19 @@ import pytest
 
 from exam_core.crypto import age_passphrase
 from exam_core.crypto.sealing import recipient_of, seal, unseal
+from exam_core.crypto.signing import PrivateSigningKey, public_key_of
 from exam_core.errors import ExamError
 from exam_core.formats import opening_bundle, results_bundle
 from exam_core.formats.audit_log import AuditEntry, next_entry, verify_lines
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import sign_centre, verify_centre
+from exam_core.formats.checkpoint import (
+    checkpoint_of,
+    open_checkpoint,
+    room_origin,
+    sign_checkpoint,
+    split_checkpoints,
+)
 from exam_core.formats.dsse import sign_envelope
 from exam_core.formats.journal_entries import decode_entry, encode_entry
 from exam_core.formats.journal_recovery import Health, recover_segment
@@ -45,9 +54,10 @@ from tests.support.builders import (
     JOURNAL_KEY,
     OPENING_CODE,
     SETTER,
+    STRANGER,
 )
 from tests.support.mutate import mutants, truncations
-from tests.support.scale import times
+from tests.support.scale import mutant_times
 from tests.vectors.readers import FOLDER
 
 pytestmark = pytest.mark.sealing
@@ -59,6 +69,7 @@ RECIPIENT = recipient_of(GRADING_IDENTITY)
 class Target(NamedTuple):
     """One format under attack: good bytes, how they are read, how many mutants."""
 
+    campaign: str
     name: str
     original: bytes
     read: Callable[[bytes], Any]
@@ -127,9 +138,9 @@ def _read_audit(data: bytes) -> str:
     return verify_lines(data.split(b"\n")[:-1])
 
 
-def report(count: int) -> None:
+def report(campaign: str, count: int) -> None:
     """Tell the runner how many mutants were tried."""
-    print(f"campaign sealing_mutants {count}")  # noqa: T201  the runner reads it
+    print(f"campaign mutants_{campaign} {count}")  # noqa: T201  the runner reads it
 
 
 AUDIT_HEAD = _read_audit(_audit_file())
@@ -146,34 +157,42 @@ def _refuse() -> str:
 
 
 TARGETS = [
-    Target("package", PACKAGE, lambda data: verify_package(data, ROOT), times(9000)),
-    Target("opening bundle", BUNDLE, _read_bundle, times(10000)),
-    Target("opening content", _bundle_envelope(), _read_content, times(4000)),
     Target(
+        "package", "package", PACKAGE, lambda data: verify_package(data, ROOT), mutant_times(10_000)
+    ),
+    Target("opening_bundle", "opening bundle", BUNDLE, _read_bundle, mutant_times(10_000)),
+    Target(
+        "opening_bundle", "opening content", _bundle_envelope(), _read_content, mutant_times(4000)
+    ),
+    Target(
+        "key_package",
         "answer-key package",
         KEY_PACKAGE,
         lambda data: open_key_package(data, GRADING_IDENTITY, ROOT),
-        times(4000),
+        mutant_times(10_000),
     ),
     Target(
+        "results",
         "results bundle",
         RESULTS,
         lambda data: open_results(data, GRADING_IDENTITY, builders.centre()),
-        times(4000),
+        mutant_times(10_000),
     ),
     Target(
+        "trust",
         "centre descriptor",
         sign_centre(builders.centre(), [SETTER, APPROVER]),
         lambda data: verify_centre(data, ROOT),
-        times(4000),
+        mutant_times(4000),
     ),
-    Target("audit log", _audit_file(), _read_audit_against_head, times(4000)),
+    Target("audit_log", "audit log", _audit_file(), _read_audit_against_head, mutant_times(4000)),
 ]
 
 
 class Signed(NamedTuple):
     """A plaintext that is signed or sealed, and the whole way to make and read a file of it."""
 
+    campaign: str
     name: str
     plaintext: bytes
     read: Callable[[bytes], Any]
@@ -217,21 +236,58 @@ def _read_framed_entry(plaintext: bytes) -> Any:
 
 
 SIGNED = [
-    Signed("manifest", encode_canonical(builders.manifest()), _read_signed_manifest, times(3000)),
-    Signed("form", encode_canonical(builders.form()), _read_sealed_form, times(3000)),
-    Signed("bundle", encode_canonical(builders.bundle()), _read_signed_bundle, times(3000)),
-    Signed("opening header", encode_canonical(LOCKED.header), _read_header, times(3000)),
     Signed(
+        "package",
+        "manifest",
+        encode_canonical(builders.manifest()),
+        _read_signed_manifest,
+        mutant_times(3000),
+    ),
+    Signed(
+        "package", "form", encode_canonical(builders.form()), _read_sealed_form, mutant_times(3000)
+    ),
+    Signed(
+        "opening_bundle",
+        "bundle",
+        encode_canonical(builders.bundle()),
+        _read_signed_bundle,
+        mutant_times(3000),
+    ),
+    Signed(
+        "opening_bundle",
+        "opening header",
+        encode_canonical(LOCKED.header),
+        _read_header,
+        mutant_times(3000),
+    ),
+    Signed(
+        "opening_bundle",
         "opening body",
         encode_canonical({"content": LOCKED.content, "locks": LOCKED.locks}),
         _read_inner,
-        times(3000),
+        mutant_times(3000),
     ),
-    Signed("answer key", encode_canonical(builders.answer_key()), _read_signed_key, times(3000)),
     Signed(
-        "results", encode_canonical(builders.results_content()), _read_signed_results, times(3000)
+        "key_package",
+        "answer key",
+        encode_canonical(builders.answer_key()),
+        _read_signed_key,
+        mutant_times(3000),
     ),
-    Signed("entry", encode_entry(builders.session_submitted()), _read_framed_entry, times(3000)),
+    Signed(
+        "results",
+        "results",
+        encode_canonical(builders.results_content()),
+        _read_signed_results,
+        mutant_times(3000),
+    ),
+    Signed(
+        "journal",
+        "entry",
+        encode_entry(builders.session_submitted()),
+        _read_framed_entry,
+        mutant_times(3000),
+    ),
 ]
 
 
@@ -257,7 +313,7 @@ def test_mutants_are_refused_or_mean_the_same(target: Target) -> None:
             refused += 1
 
     assert refused > target.mutants * 0.99
-    report(target.mutants)
+    report(target.campaign, target.mutants)
 
 
 def test_the_campaign_has_teeth(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,19 +341,19 @@ def test_signed_rubbish_is_refused_or_has_one_encoding(signed: Signed) -> None:
         with suppress(ExamError):
             assert encode_canonical(signed.read(mutant)) == mutant
 
-    report(signed.mutants)
+    report(signed.campaign, signed.mutants)
 
 
 @pytest.mark.usefixtures("cheap_scrypt")
 def test_mutants_of_a_passphrase_file_are_refused() -> None:
     """No damaged file under a passphrase opens, not even to the same plaintext."""
     sealed = age_passphrase.encrypt(b"opening key", "passphrase")
-    count = times(3000)
+    count = mutant_times(3000)
 
     for mutant in mutants(sealed, count=count, seed="passphrase"):
         assert age_passphrase.decrypt(mutant, "passphrase") is None
 
-    report(count)
+    report("trust", count)
 
 
 def test_mutants_of_a_segment_keep_good_frames() -> None:
@@ -308,7 +364,7 @@ def test_mutants_of_a_segment_keep_good_frames() -> None:
     """
     original = builders.segment(*(f"payload {n}".encode() for n in range(12)))
     whole = recover_segment(original, JOURNAL_KEY)
-    count = times(6000)
+    count = mutant_times(10_000)
 
     for mutant in mutants(original, count=count, seed="segment"):
         try:
@@ -322,13 +378,13 @@ def test_mutants_of_a_segment_keep_good_frames() -> None:
         if found.health is Health.CLEAN:
             assert original.startswith(mutant)
 
-    report(count)
+    report("journal", count)
 
 
 def test_mutants_of_a_root_never_keep_its_fingerprint() -> None:
     """The root has no signature: what protects it is the fingerprint, compared on paper."""
     original = encode_root(ROOT)
-    count = times(4000)
+    count = mutant_times(4000)
 
     for mutant in mutants(original, count=count, seed="root"):
         try:
@@ -336,13 +392,113 @@ def test_mutants_of_a_root_never_keep_its_fingerprint() -> None:
         except ExamError:
             continue
 
-    report(count)
+    report("trust", count)
 
 
-def test_a_package_cut_at_any_byte_is_refused() -> None:
-    """Truncation at every byte of a package: nothing is accepted."""
-    for cut in truncations(PACKAGE):
+def test_mutants_of_a_checkpoint_are_refused() -> None:
+    """No damaged checkpoint opens to another state of the log, nor to the same one."""
+    origin = room_origin(builders.CENTRE_ID, builders.SITTING_ID)
+    key = public_key_of(CENTRE_KEY)
+    lines = _audit_file().splitlines()
+    original = sign_checkpoint(checkpoint_of(lines, origin=origin, head=AUDIT_HEAD), CENTRE_KEY)
+    assert open_checkpoint(original, origin=origin, key=key).size == len(lines)
+    count = mutant_times(10_000)
+
+    for mutant in mutants(original.encode(), count=count, seed="checkpoint"):
+        for note in split_checkpoints(mutant):
+            if note != original:  # two notes one after the other are a file of two
+                with pytest.raises(ExamError):
+                    open_checkpoint(note, origin=origin, key=key)
+
+    report("checkpoint", count)
+
+
+FOREIGN: dict[str, list[str]] = {
+    "strangers": [STRANGER, builders.APPROVER[::-1]],
+    "one of the two": [SETTER],
+    "one and a stranger": [APPROVER, STRANGER],
+    "one of them twice": [SETTER, SETTER],
+}
+
+
+@pytest.mark.usefixtures("_code_opens_to_its_input")
+@pytest.mark.parametrize("signers", FOREIGN, ids=lambda name: name.replace(" ", "-"))
+def test_what_others_signed_is_refused_whatever_it_says(signers: str) -> None:
+    """An attacker who writes a sound file, or any file, and signs it, gets nothing accepted."""
+    keys = [PrivateSigningKey(key) for key in FOREIGN[signers]]
+    forms = PACKAGE[PACKAGE.index(b"age-encryption.org") :]
+    body = BUNDLE[BUNDLE.index(b"age-encryption.org") :]
+    manifest = verify_package(PACKAGE, ROOT).manifest
+
+    def package(plaintext: bytes) -> Any:
+        return verify_package(
+            join_signed_file(MAGIC, sign_envelope(plaintext, PAYLOAD_TYPE, keys), forms), ROOT
+        )
+
+    def opening(plaintext: bytes) -> Any:
+        envelope = sign_envelope(plaintext, opening_bundle.HEADER_TYPE, keys)
+        return read_opening_file(join_signed_file(opening_bundle.MAGIC, envelope, body), ROOT)
+
+    def key(plaintext: bytes) -> Any:
+        envelope = sign_envelope(plaintext, key_package._PAYLOAD_TYPE, keys)
+        sealed = seal(envelope, [RECIPIENT])
+        return open_key_package(key_package.MAGIC + sealed, GRADING_IDENTITY, ROOT)
+
+    count = mutant_times(250)
+    for campaign, plaintext, read in (
+        ("package", encode_canonical(manifest), package),
+        ("opening_bundle", encode_canonical(LOCKED.header), opening),
+        ("key_package", encode_canonical(builders.answer_key()), key),
+    ):
+        for mutant in (plaintext, *mutants(plaintext, count=count, seed=signers)):
+            with pytest.raises(ExamError):
+                read(mutant)
+        report(campaign, count)
+
+
+def test_parts_of_two_sound_files_make_no_third() -> None:
+    """Envelopes, lengths and bodies of two signed files in every combination: only the two hold."""
+    other = (FOLDER / "opening-bundle/v1/good-bundle.bin").read_bytes()
+    files = [PACKAGE, other, RESULTS]
+    readers: tuple[Callable[[bytes], Any], ...] = (
+        lambda data: verify_package(data, ROOT),
+        lambda data: read_opening_file(data, ROOT),
+        lambda data: open_results(data, GRADING_IDENTITY, builders.centre()),
+    )
+    cut = [
+        (data[:6], data[6 : data.index(b"age-enc")], data[data.index(b"age-enc") :])
+        for data in files
+    ]
+    accepted = set()
+    for place, combination in enumerate(product(cut, repeat=3)):
+        magic, envelope, body = (part[at] for at, part in enumerate(combination))
+        for read in readers:
+            with suppress(ExamError):
+                read(magic + envelope + body)
+                accepted.add(place)
+
+    assert accepted == {0, 13, 26}, "only the three that are whole"
+
+
+SMALL_FILES = [
+    ("package", PACKAGE, lambda data: verify_package(data, ROOT)),
+    ("opening_bundle", BUNDLE, lambda data: read_opening_file(data, ROOT)),
+    ("key_package", KEY_PACKAGE, lambda data: open_key_package(data, GRADING_IDENTITY, ROOT)),
+    (
+        "results",
+        RESULTS,
+        lambda data: open_results(data, GRADING_IDENTITY, builders.centre()),
+    ),
+]
+
+
+@pytest.mark.parametrize(("campaign", "data", "read"), SMALL_FILES, ids=lambda one: str(one)[:14])
+def test_a_file_cut_at_any_byte_is_refused(
+    campaign: str, data: bytes, read: Callable[[bytes], Any]
+) -> None:
+    """Truncation at every byte of a small file: nothing of it is used."""
+    for cut in truncations(data):
         with pytest.raises(ExamError):
-            verify_package(cut, ROOT)
+            read(cut)
 
-    report(len(PACKAGE))
+    report(campaign, len(data))
