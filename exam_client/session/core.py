@@ -36,6 +36,7 @@ class SessionCore:
         is_present: The proctor confirmed presence.
         is_attached: A connection stands.
         wants_reattach: The connection should be closed and made anew at once.
+        is_moved: The candidate goes on at another machine; this one lets go of the session.
         attach_refusal: Why the server did not let us attach; None when it did not refuse.
     """
 
@@ -61,6 +62,7 @@ class SessionCore:
         self._stages_sent = 0
         self._is_submit_sent = False
         self._extra_ms: int | None = None
+        self.is_moved = False
 
     def attach_message(self) -> messages.Attach:
         """The first message of a new connection."""
@@ -173,6 +175,8 @@ class SessionCore:
             case orders.Clock() as clock:
                 self._note_clock(order, clock)
                 self._on_clock(clock)
+            case orders.End(reason=orders.MOVED):
+                self.is_moved = True
             case orders.End(reason=reason):
                 self.attempt.note_order(order, OrderKind.END, self.time_left_ms)
                 known = {str(one): one for one in SubmitReason}

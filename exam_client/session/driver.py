@@ -33,7 +33,7 @@ from exam_client.sync.link import SESSION_SUPERSEDED, open_link
 from exam_client.sync.room_http import ROOM_STRANGER, RoomHttp
 from exam_client.sync.tls import kiosk_trust
 from exam_core.crypto.signing import Signer
-from exam_core.errors import CODES, ExamError, StateError, TransportError
+from exam_core.errors import CODES, ExamError, StateError, TransportError, declare
 from exam_core.formats.paper_package import PaperPackage
 from exam_core.model.identifiers import AdmissionNumber, SessionId
 from exam_core.model.states import SESSION_STATE
@@ -41,6 +41,10 @@ from exam_core.protocol.http import LogInRequest, RoomReply
 from exam_core.protocol.messages import Saved, ServerMessage
 
 _Hook = Callable[[ServerMessage], None]
+
+SESSION_MOVED = declare(
+    "session.moved", "本机已停用，该考生在其他机位继续考试；本机的作答记录已保留，请勿关机移走。"
+)
 
 _log = logging.getLogger("exam_client.session")
 
@@ -325,6 +329,11 @@ class SessionDriver:
 
         def hook(message: ServerMessage) -> None:
             nonlocal was_attached
+            if core.is_moved and core is self.core:
+                self._drop_session()
+                self._refuse(SESSION_MOVED, "考生已换到其他机位继续考试")
+                self._changed()
+                return
             if core.is_attached and not was_attached:
                 was_attached = True
                 core.attempt.alarms.pop(self._attach_alarm, None)

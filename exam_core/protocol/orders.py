@@ -71,7 +71,10 @@ class Clock(_What, frozen=True, kw_only=True, tag="clock"):
 
 
 class End(_What, frozen=True, kw_only=True, tag="end"):
-    """The server ended the session: `time_up` or `proctor`. Take what is typed and submit."""
+    """The server ended the session: `time_up` or `proctor`. Take what is typed and submit.
+
+    With the reason `moved` nothing is submitted: this machine lets go of the session.
+    """
 
     reason: str
 
@@ -93,6 +96,9 @@ class OrderMark(NamedTuple):
 
 
 NO_ORDER = OrderMark(0, 0)
+
+MOVED = "moved"
+"""The reason of an end that is none: the candidate goes on at another machine."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

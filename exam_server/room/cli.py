@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from exam_core.crypto.signing import key_id
-from exam_core.model.identifiers import CentreId
+from exam_core.model.identifiers import CentreId, SeatId
 from exam_server import limits
 from exam_server.accounts import new_account
 from exam_server.accounts.audit import AuditTrail
@@ -214,6 +214,9 @@ def import_roster(
     replace: Annotated[
         bool, typer.Option("--replace", help="更换已导入的名单并重新分卷；会记入审计日志")
     ] = False,
+    spare_seats: Annotated[
+        str, typer.Option(help="备用机位，逗号分隔，例如 B01,B02；换机时使用")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Seat the candidates and draw their forms."""
@@ -229,6 +232,7 @@ def import_roster(
             roster=read_input(roster, bytes_max=limits.package_bytes_max, name="名单"),
             seed_hex=seed,
             replaces=replace,
+            spare_seats=[SeatId(one.strip()) for one in spare_seats.split(",") if one.strip()],
         )
         store.close()
     say(

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from exam_core.errors import ExamError, StorageError, declare
 from exam_core.model.identifiers import SeatId
-from exam_core.model.states import SittingState
+from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import orders
 from exam_core.protocol.messages import Checkpointed
 from exam_server import limits
@@ -85,9 +85,14 @@ class RoomCore:
         """The monotonic clock."""
         return self.clock.monotonic_ms()
 
+    def extra_ms(self, session: LiveSession, now_ms: int) -> int:
+        """The time that a session was given, with that of a swap under way."""
+        return session.extra_at(self.state.clock.elapsed_at(now_ms))
+
     def time_left_ms(self, session: LiveSession) -> int:
         """What is left of a session's time; never negative."""
-        return self.state.clock.left_at(self.now_ms(), session.extra_ms)
+        now = self.now_ms()
+        return self.state.clock.left_at(now, self.extra_ms(session, now))
 
     def order(self, session: LiveSession, what: orders.What, *, issued_by: str = "") -> None:
         """Order a kiosk, if it is connected; without a name, who put the sitting in its state."""
@@ -107,7 +112,9 @@ class RoomCore:
             session,
             orders.Clock(
                 sitting_state=self.state.clock.state,
-                session_state=session.state,
+                session_state=SessionState.SUSPENDED
+                if session.moved_at_ms is not None
+                else session.state,
                 is_present=self.state.seats[session.seat_id].is_present,
                 time_left_ms=self.time_left_ms(session),
                 extra_ms=session.extra_ms,

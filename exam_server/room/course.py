@@ -14,7 +14,7 @@ from exam_server.room.core import RoomCore
 from exam_server.room.intake import Intake
 from exam_server.room.live import LiveSession
 from exam_server.room.room_log import CheckpointReason
-from exam_server.room.services import conduct
+from exam_server.room.services import conduct, swaps
 from exam_server.room.services.opening import OpenedPaper, paper_is_shut
 from exam_server.store.room import ABSENT
 
@@ -81,6 +81,7 @@ class Course:
                 await self._begin([one for one in waiting if one.state is SessionState.INITIAL])
             for session in waiting:
                 if session.lacks_submit:
+                    await self._go_on(session)
                     self._send_begin(session, opened, issued_by=person.name if person else "")
 
     async def tick(self) -> None:
@@ -94,7 +95,7 @@ class Course:
                 self._end_when_due(session, now)
         has_time = any(
             session.state is not SessionState.CLOSED
-            and clock.overtime_at(now, session.extra_ms) < 0
+            and clock.overtime_at(now, self._core.extra_ms(session, now)) < 0
             for session in sessions
         )
         if clock.state is SittingState.RUNNING and clock.overtime_at(now) >= 0 and not has_time:
@@ -130,6 +131,18 @@ class Course:
         for session in sessions:
             session.state = SessionState.INTERACTING
 
+    async def _go_on(self, session: LiveSession) -> None:
+        """A candidate who changed machines is about to see the paper again."""
+        if session.moved_at_ms is not None:
+            session.extra_ms = await self._core.in_thread(
+                swaps.go_on,
+                self._core.store,
+                self._core.trail,
+                session.session_id,
+                elapsed_ms=self._state.clock.elapsed_at(self._core.now_ms()),
+            )
+            session.moved_at_ms = None
+
     def _send_begin(self, session: LiveSession, opened: OpenedPaper, *, issued_by: str) -> None:
         facts = self._state.facts_of(session)
         if session.connection is None or facts is None:
@@ -157,7 +170,7 @@ class Course:
                 self._send_end(session, now, reason, person.name if person else SYSTEM)
 
     def _end_when_due(self, session: LiveSession, now: int) -> None:
-        is_up = self._state.clock.overtime_at(now, session.extra_ms) >= 0
+        is_up = self._state.clock.overtime_at(now, self._core.extra_ms(session, now)) >= 0
         if session.end_sent_at_ms is None and is_up:
             self._send_end(session, now, SubmitReason.TIME_UP, SYSTEM)
         sent_at = session.end_sent_at_ms

@@ -33,6 +33,8 @@ CLOSE_REFUSED = 4400
 CLOSE_REVOKED = 4403  # the certificate is not allowed
 CLOSE_SUPERSEDED = 4409  # a newer connection speaks for the session
 
+_NOBODY = AdmissionNumber("")
+_NO_FORM = FormNumber(0)
 _OUTGOING_MAX = 4_000  # messages a kiosk does not read; then it is taken for dead
 
 
@@ -68,19 +70,34 @@ class Connection:
 
 @dataclass(slots=True, kw_only=True)
 class LiveSeat:
-    """A seat of the roster with its candidate."""
+    """A seat with the candidate who sits there now; a spare one has none."""
 
     seat_id: SeatId
-    admission_number: AdmissionNumber
-    name: str
-    unit: str
-    team: str
-    form_number: FormNumber
-    is_present: bool
     is_enrolled: bool
     failed_tries: int
     is_locked: bool
+    admission_number: AdmissionNumber = _NOBODY
+    name: str = ""
+    unit: str = ""
+    team: str = ""
+    form_number: FormNumber = _NO_FORM
+    is_present: bool = False
     session: "LiveSession | None" = None
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether nobody sits there."""
+        return not self.admission_number
+
+    def take_candidate_of(self, other: "LiveSeat") -> None:
+        """The candidate of another seat sits here from now on; presence is to be confirmed anew."""
+        self.admission_number, other.admission_number = other.admission_number, _NOBODY
+        self.name, other.name = other.name, ""
+        self.unit, other.unit = other.unit, ""
+        self.team, other.team = other.team, ""
+        self.form_number, other.form_number = other.form_number, _NO_FORM
+        self.session, other.session = other.session, None
+        self.is_present = other.is_present = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +167,7 @@ class LiveSession:
     stage: str = ""
     token_sha256: str = ""
     extra_ms: int = 0
+    moved_at_ms: int | None = None
     close_reason: str = ""
     receipt: str = ""
     ledgers: dict[SegmentId, SegmentLedger] = field(default_factory=dict)
@@ -163,6 +181,12 @@ class LiveSession:
     end_sent_at_ms: int | None = None
     end_reason: SubmitReason = SubmitReason.TIME_UP
     ended_by: str = ""
+
+    def extra_at(self, elapsed_ms: int) -> int:
+        """The time given so far; while the candidate changes machines it grows with the room's."""
+        if self.moved_at_ms is None:
+            return self.extra_ms
+        return self.extra_ms + max(0, elapsed_ms - self.moved_at_ms)
 
     @property
     def has_begun(self) -> bool:
@@ -248,4 +272,5 @@ class RoomState:
 
     def parts_of(self, form_number: FormNumber) -> int:
         """How many parts a form has; 0 while the paper is shut."""
-        return len(self.opened.shapes[form_number].parts) if self.opened else 0
+        is_known = self.opened is not None and form_number in self.opened.shapes
+        return len(self.opened.shapes[form_number].parts) if self.opened and is_known else 0

@@ -75,23 +75,26 @@ def load_room(store: Store, clock: Clock) -> RoomState:
 
 
 def _load_seats(db: Db) -> dict[SeatId, LiveSeat]:
-    marks = {row.seat_id: row for row in tables.list_seats(db)}
     enrolled = {row.seat_id for row in tables.list_kiosks(db)}
-    return {
-        SeatId(row.seat_id): LiveSeat(
-            seat_id=SeatId(row.seat_id),
-            admission_number=AdmissionNumber(row.admission_number),
-            name=row.name,
-            unit=row.unit,
-            team=row.team,
-            form_number=FormNumber(row.form_number),
-            is_present=row.is_present,
-            is_enrolled=row.seat_id in enrolled,
-            failed_tries=marks[row.seat_id].failed_tries,
-            is_locked=marks[row.seat_id].is_locked,
+    rows = {row.seat_id: row for row in tables.list_seats(db)}
+    candidates = {row.sits_at: row for row in tables.list_candidates(db)}
+    # In the order of the roster, spare ones last.
+    in_order = [row.seat_id for row in candidates.values()]
+    seats: dict[SeatId, LiveSeat] = {}
+    for name in dict.fromkeys([*in_order, *rows]):
+        seat_id = SeatId(name)
+        seat = seats[seat_id] = LiveSeat(
+            seat_id=seat_id,
+            is_enrolled=name in enrolled,
+            failed_tries=rows[name].failed_tries,
+            is_locked=rows[name].is_locked,
         )
-        for row in tables.list_candidates(db)
-    }
+        if (row := candidates.get(name)) is not None:
+            seat.admission_number = AdmissionNumber(row.admission_number)
+            seat.name, seat.unit, seat.team = row.name, row.unit, row.team
+            seat.form_number = FormNumber(row.form_number)
+            seat.is_present = row.is_present
+    return seats
 
 
 def _load_sessions(db: Db) -> dict[SessionId, LiveSession]:
@@ -105,6 +108,7 @@ def _load_sessions(db: Db) -> dict[SessionId, LiveSession]:
             stage=row.stage,
             token_sha256=row.token_sha256,
             extra_ms=row.extra_ms,
+            moved_at_ms=row.moved_at_ms,
             close_reason=row.close_reason,
             receipt=row.receipt,
         )

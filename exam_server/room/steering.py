@@ -9,13 +9,14 @@ from collections.abc import Callable
 from exam_core.errors import InputError, StateError
 from exam_core.model.identifiers import SeatId
 from exam_core.model.states import SESSION_STATE, SessionState, SittingState
+from exam_core.protocol.orders import MOVED, End
 from exam_server.accounts.people import Person
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
 from exam_server.room.intake import Intake
-from exam_server.room.live import CLOSE_LATER, LiveSeat
+from exam_server.room.live import CLOSE_LATER, CLOSE_REFUSED, LiveSeat, LiveSession
 from exam_server.room.room_log import CheckpointReason
-from exam_server.room.services import conduct
+from exam_server.room.services import conduct, swaps
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.room.services.opening import OpenedPaper
 from exam_server.room.services.results import is_closed
@@ -128,6 +129,49 @@ class Steering:
             self._state.clock = self._state.clock.extended(duration_ms)
             for session in self._state.sessions.values():
                 self._core.send_clock(session, issued_by="、".join(actors))
+
+    async def swap_machine(
+        self, actors: tuple[str, ...], *, seat_id: SeatId, to_seat_id: SeatId, reason: str
+    ) -> None:
+        """Seat a candidate at another machine; the old one is told, and is out at once.
+
+        See `services.swaps.swap_machine`.
+
+        Raises:
+            InputError: `seat.unknown`, `swap.reason`.
+            StateError: `swap.target`, `swap.closed`, `swap.many`, `sitting.state`.
+        """
+        async with self._core.turn:
+            seat, session = self._seat(seat_id), self._seat(seat_id).session
+            elapsed_ms = self._state.clock.elapsed_at(self._core.now_ms())
+            if session and (session.end_sent_at_ms is not None or session.submit_entry):
+                raise StateError(swaps.SWAP_CLOSED, "该考生正在收卷")
+            await self._core.in_thread(
+                swaps.swap_machine,
+                self._core.store,
+                self._core.trail,
+                actors,
+                seat_id=seat_id,
+                to_seat_id=to_seat_id,
+                reason=reason,
+                elapsed_ms=elapsed_ms,
+            )
+            self._state.seats[to_seat_id].take_candidate_of(seat)
+            if session:
+                self._move(session, to_seat_id, elapsed_ms, "、".join(actors))
+        await self._core.take_checkpoint(CheckpointReason.SWAP)
+
+    def _move(
+        self, session: LiveSession, to_seat_id: SeatId, elapsed_ms: int, issued_by: str
+    ) -> None:
+        self._core.order(session, End(reason=MOVED), issued_by=issued_by)
+        former, session.connection = session.connection, None
+        if former:
+            former.close(CLOSE_REFUSED)
+        session.seat_id = to_seat_id
+        session.token_sha256 = ""
+        if session.state is SessionState.INTERACTING and session.moved_at_ms is None:
+            session.moved_at_ms = elapsed_ms
 
     async def settle_alarm(self, person: Person, alarm_id: int) -> None:
         """A person has looked at an alarm."""

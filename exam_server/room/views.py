@@ -18,7 +18,7 @@ View = dict[str, object]
 
 def room_view(state: RoomState, now_ms: int) -> View:
     """The head of the proctor page."""
-    seats = list(state.seats.values())
+    seats = [seat for seat in state.seats.values() if not seat.is_spare]
     sessions = [seat.session for seat in seats if seat.session]
     return {
         "state": str(state.clock.state),
@@ -62,6 +62,7 @@ def seat_view(state: RoomState, seat: LiveSeat, now_ms: int) -> View:
         "is_enrolled": seat.is_enrolled,
         "has_session": session is not None,
         "answered": session.tally.answered if session else 0,
+        "is_spare": seat.is_spare,
         "parts": state.parts_of(seat.form_number),
         "unsynced": session.unsynced if session else 0,
         "extra_min": session.extra_ms // 60_000 if session else 0,
@@ -73,11 +74,14 @@ def seat_view(state: RoomState, seat: LiveSeat, now_ms: int) -> View:
 def _left_s(state: RoomState, session: LiveSession | None, now_ms: int) -> int | None:
     if session is None or session.state is not SessionState.INTERACTING:
         return None
-    return -(-state.clock.left_at(now_ms, session.extra_ms) // 1000)
+    extra_ms = session.extra_at(state.clock.elapsed_at(now_ms))
+    return -(-state.clock.left_at(now_ms, extra_ms) // 1000)
 
 
 def _status(seat: LiveSeat, sitting: SittingState) -> tuple[str, str]:
     session = seat.session
+    if seat.is_spare:
+        return ("idle", "备用") if seat.is_enrolled else ("idle", "备用，未登记")
     if seat.is_locked:
         return "bad", "登录已锁定"
     if session is None:
@@ -86,6 +90,8 @@ def _status(seat: LiveSeat, sitting: SittingState) -> tuple[str, str]:
         return ("idle", "未登录") if seat.is_enrolled else ("idle", "机位未登记")
     if session.state is SessionState.CLOSED:
         return _CLOSED.get(session.close_reason, ("good", "已结束"))
+    if session.moved_at_ms is not None:
+        return "warn", "换机中，待登录" if session.connection is None else "换机中，待到场"
     if session.connection is None:
         return "bad", "断线"
     if session.state is SessionState.INTERACTING:

@@ -32,7 +32,8 @@ class SittingRow(Base):
     """The one sitting of this data folder; made by importing its package.
 
     `elapsed_ms` is the working time of the room that had passed when it was last written;
-    `changed_by` is who put it into its state; `boots` counts the starts of the server.
+    `changed_by` is who put it into its state; `boots` counts the starts of the server, `swaps` the
+    candidates who were moved to another machine.
     """
 
     __tablename__ = "sitting"
@@ -51,6 +52,7 @@ class SittingRow(Base):
     state: Mapped[str]
     changed_by: Mapped[str]
     boots: Mapped[int]
+    swaps: Mapped[int]
     elapsed_ms: Mapped[Millis]
     room_code: Mapped[str]
     form_seed: Mapped[str]
@@ -59,7 +61,10 @@ class SittingRow(Base):
 
 
 class CandidateRow(Base):
-    """A person on the roster, with the form that the draw gave them."""
+    """A person on the roster, with the form that the draw gave them.
+
+    `seat_id` is the roster's; `sits_at` is where the person sits now, after a machine was swapped.
+    """
 
     __tablename__ = "candidate"
 
@@ -71,12 +76,13 @@ class CandidateRow(Base):
     team: Mapped[str]
     is_substitute: Mapped[bool]
     seat_id: Mapped[str] = mapped_column(unique=True)
+    sits_at: Mapped[str] = mapped_column(unique=True)
     form_number: Mapped[int] = mapped_column(unique=True)
     is_present: Mapped[bool]
 
 
 class SeatRow(Base):
-    """A seat's failed log-ins; five lock it until a proctor unlocks it."""
+    """A seat, also a spare one; five failed log-ins lock it until a proctor unlocks it."""
 
     __tablename__ = "seat"
 
@@ -99,7 +105,11 @@ class KioskRow(Base):
 
 
 class SessionRow(Base):
-    """One candidate's attempt. `begun_at_ms` and `closed_at_ms` are the room's elapsed time."""
+    """One candidate's attempt. `begun_at_ms` and `closed_at_ms` are the room's elapsed time.
+
+    So is `moved_at_ms`, set from a swap of the machine until the paper is shown at the new one;
+    `away_ms` is all such time, which `extra_ms` gives back.
+    """
 
     __tablename__ = "session"
 
@@ -113,6 +123,8 @@ class SessionRow(Base):
     stage: Mapped[str]
     token_sha256: Mapped[str]
     extra_ms: Mapped[Millis]
+    away_ms: Mapped[Millis] = mapped_column(default=0)
+    moved_at_ms: Mapped[int | None] = mapped_column(BigInteger)
     begun_at_ms: Mapped[int | None] = mapped_column(BigInteger)
     closed_at_ms: Mapped[int | None] = mapped_column(BigInteger)
     close_reason: Mapped[str]
@@ -218,8 +230,8 @@ def find_session_of(db: Session, admission_number: str) -> SessionRow | None:
 
 
 def find_candidate_at(db: Session, seat_id: str) -> CandidateRow | None:
-    """The candidate of a seat."""
-    return db.scalar(select(CandidateRow).where(CandidateRow.seat_id == seat_id))
+    """The candidate who sits there now."""
+    return db.scalar(select(CandidateRow).where(CandidateRow.sits_at == seat_id))
 
 
 def list_epochs(db: Session, session_id: str) -> list[int]:
@@ -238,13 +250,16 @@ def list_alarms(db: Session, limit: int) -> list[AlarmRow]:
     return list(db.scalars(query.order_by(AlarmRow.alarm_id.desc()).limit(limit)))
 
 
-def replace_roster(db: Session, candidates: Iterable[CandidateRow]) -> None:
-    """Put a new roster in place of the old one, with a fresh seat for each candidate."""
+def replace_roster(
+    db: Session, candidates: Iterable[CandidateRow], spare_seats: Iterable[str]
+) -> None:
+    """Put a new roster in place of the old one, with a fresh seat for each candidate and spares."""
     rows = list(candidates)
     db.execute(delete(CandidateRow))
     db.execute(delete(SeatRow))
     db.add_all(rows)
-    db.add_all(SeatRow(seat_id=row.seat_id, failed_tries=0, is_locked=False) for row in rows)
+    seats = [*(row.seat_id for row in rows), *spare_seats]
+    db.add_all(SeatRow(seat_id=one, failed_tries=0, is_locked=False) for one in seats)
     db.flush()
 
 

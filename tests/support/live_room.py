@@ -52,7 +52,10 @@ class LiveRoom:
 
     async def kiosk(self, serial: int = 1) -> KioskDriver:
         """An enrolled kiosk at seat A0<serial>, with the package verified."""
-        seat_id = SeatId(f"A{serial:02d}")
+        return await self.kiosk_at(SeatId(f"A{serial:02d}"))
+
+    async def kiosk_at(self, seat_id: SeatId) -> KioskDriver:
+        """An enrolled kiosk at a seat, with the package verified."""
         driver = KioskDriver(seat_id, self.world.folder)
         driver.kiosk_url = self.kiosk_url
         self.drivers.append(driver)

@@ -217,6 +217,10 @@ class RoomDouble:
         for session_id in list(self.model.sessions):
             self._tell(session_id, lambda _one: None)
 
+    def order(self, session_id: SessionId, what: orders.What) -> None:
+        """Order one seat."""
+        self._tell(session_id, lambda _one: None, what)
+
     def end(self, reason: str) -> None:
         """The server ends every session that is not closed."""
         for session_id, session in list(self.model.sessions.items()):

@@ -25,7 +25,7 @@ from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle, seal_b
 from exam_core.formats.opening_locks import OpeningCodes, draw_codes
 from exam_core.formats.paper_package import build_package, seal_form, verify_package
 from exam_core.formats.trust_root import encode_root
-from exam_core.model.identifiers import FormNumber
+from exam_core.model.identifiers import FormNumber, SeatId
 from exam_core.model.roster import Candidate
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.passwords import PasswordProfile
@@ -179,6 +179,7 @@ def make_room(
     seats: int = 4,
     duration_ms: int = 5_400_000,
     database_url: str = DEFAULT_DATABASE,
+    spare_seats: tuple[str, ...] = (),
 ) -> RoomWorld:
     """A room that is ready to serve."""
     folder, opening_key = initialise_room(data, database_url)
@@ -190,7 +191,14 @@ def make_room(
     package_file.write_bytes(delivery.package)
     imports.import_package(store, folder, trail, package=package_file, opening=delivery.opening)
     ensure_sitting_authority(folder, builders.SITTING_ID, SystemClock())
-    imports.import_roster(store, folder, trail, roster=roster_file(roster), seed_hex="11" * 32)
+    imports.import_roster(
+        store,
+        folder,
+        trail,
+        roster=roster_file(roster),
+        seed_hex="11" * 32,
+        spare_seats=[SeatId(one) for one in spare_seats],
+    )
     people = People(store, SystemClock(), CHEAP)
     for name, roles in PEOPLE.items():
         people.add(name, PASSWORD, roles)

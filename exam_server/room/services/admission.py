@@ -117,7 +117,7 @@ def _refuse_known(
 ) -> None:
     if candidate.admission_number in active:
         raise StateError(LOGIN_ACTIVE, "该考生已在另一程序中登录")
-    if candidate.seat_id != seat_id:
+    if candidate.sits_at != seat_id:
         raise StateError(LOGIN_WRONG_SEAT, "该考生的机位不是这里", seat_id=seat_id)
     is_over = sitting.state in {SittingState.ENDED, SittingState.CLOSED}
     if is_over or (session and session.state == SessionState.CLOSED):
@@ -132,12 +132,13 @@ def _admit(db: Db, candidate: tables.CandidateRow, session: tables.SessionRow | 
         session = tables.SessionRow(
             session_id=secrets.token_hex(_SESSION_ID_BYTES),
             admission_number=candidate.admission_number,
-            seat_id=candidate.seat_id,
+            seat_id=candidate.sits_at,
             form_number=candidate.form_number,
             state=str(SessionState.INITIAL),
             stage="",
             token_sha256=digest,
             extra_ms=0,
+            away_ms=0,
             close_reason="",
             receipt="",
         )

@@ -6,6 +6,7 @@ the sitting's package. What an import that failed wrote is removed.
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from exam_core import limits as core_limits
@@ -15,6 +16,8 @@ from exam_core.formats.opening_bundle import OpeningHeader, check_fits, read_ope
 from exam_core.formats.package_manifest import Manifest
 from exam_core.formats.paper_package import PACKAGE_SEQUENCE, PaperPackage, verify_package
 from exam_core.model.form_draw import SEED_BYTES
+from exam_core.model.identifiers import SeatId
+from exam_core.model.roster import seat_id_is_valid
 from exam_core.model.states import SITTING_STATE, SittingState
 from exam_server import limits
 from exam_server.accounts.audit import SYSTEM, AuditTrail
@@ -35,6 +38,9 @@ KEY_NOT_HERE = declare(
 ROSTER_EARLY = declare("roster.no_package", "请先导入试卷包，再导入名单。")
 ROSTER_EXISTS = declare(
     "roster.exists", "更换名单会重新分卷；确认要更换时请加 --replace 再导入，没有做任何改动。"
+)
+ROSTER_SPARE = declare(
+    "roster.spare", "备用机位请用逗号分隔，例如 B01,B02；不能重复，也不能是名单上的机位。"
 )
 ROSTER_SEED = declare("roster.seed", "种子应为 64 位十六进制数字；不填则由系统抽取。")
 
@@ -175,20 +181,23 @@ def import_roster(
     roster: bytes,
     seed_hex: str,
     replaces: bool = False,
+    spare_seats: Sequence[SeatId] = (),
 ) -> Assigned:
     """Read the roster, seat everybody, draw the forms and sign the table.
 
-    An earlier roster is replaced only when the caller says so.
+    An earlier roster is replaced only when the caller says so. Spare seats have no candidate; one
+    whose machine breaks goes on there.
 
     Returns:
         The table, from the seed given or one from the system's randomness.
 
     Raises:
-        InputError: `roster.file`, `roster.row`, `roster.seed`.
+        InputError: `roster.file`, `roster.row`, `roster.seed`, `roster.spare`.
         StateError: `roster.no_package`, `roster.exists`, `package.forms`, `sitting.state`.
         StorageError: `storage.full`, `storage.failed`; the former roster stays.
     """
     candidates = read_roster(roster)
+    _check_spares(spare_seats, {one.seat_id for one in candidates})
     seed = _parse_seed(seed_hex) if seed_hex else secrets.token_bytes(SEED_BYTES)
     with store.transaction() as db:
         sitting = tables.find_sitting(db)
@@ -215,20 +224,31 @@ def import_roster(
                     team=candidate.team,
                     is_substitute=candidate.is_substitute,
                     seat_id=candidate.seat_id,
+                    sits_at=candidate.seat_id,
                     form_number=-position,  # the draw below gives the number,
                     is_present=False,
                 )
                 for position, candidate in enumerate(candidates, 1)
             ),
+            spare_seats,
         )
         trail.record(
             "roster_replaced" if former else "roster_imported",
             subject=sitting.sitting_id,
             candidates=len(candidates),
+            spare_seats=" ".join(spare_seats),
             file_sha256=hashlib.sha256(roster).hexdigest(),
             roster_sha256=roster_digest(candidates),
         )
         return assign_forms(db, room, trail, sitting, seed=seed)
+
+
+def _check_spares(spares: Sequence[SeatId], taken: set[SeatId]) -> None:
+    if len(spares) > limits.spare_seats_max or len(set(spares)) < len(spares):
+        raise InputError(ROSTER_SPARE, "备用机位重复或过多")
+    for one in spares:
+        if one in taken or not seat_id_is_valid(one):
+            raise InputError(ROSTER_SPARE, f"备用机位 {one[:20]} 不对或已有考生")
 
 
 def _refuse_replacement(
@@ -277,6 +297,7 @@ def _new_sitting(manifest: Manifest) -> tables.SittingRow:
         state=str(SittingState.PREPARED),
         changed_by=SYSTEM,
         boots=0,
+        swaps=0,
         elapsed_ms=0,
         room_code=draw_digits(core_limits.room_code_digits),
         form_seed="",

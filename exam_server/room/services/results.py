@@ -152,7 +152,7 @@ def _records(db: Db) -> list[SessionRecord]:
                 admission_number=AdmissionNumber(session.admission_number),
                 form_number=FormNumber(session.form_number),
                 close_reason=session.close_reason,
-                working_ms=max(0, session.closed_at_ms - session.begun_at_ms),
+                working_ms=max(0, session.closed_at_ms - session.begun_at_ms - session.away_ms),
                 receipt=session.receipt,
                 segments=tuple(segments.get(session.session_id, ())),
             )

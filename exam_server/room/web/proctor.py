@@ -53,6 +53,7 @@ def proctor_routes() -> list[BaseRoute]:
         GuardedRoute("/proctor/resume", resume, permission=conduct, methods=["POST"]),
         GuardedRoute("/proctor/end", end, permission=conduct, methods=["POST"]),
         GuardedRoute("/proctor/extra-time", grant_time, permission=conduct, methods=["POST"]),
+        GuardedRoute("/proctor/swap", swap, permission=conduct, methods=["POST"]),
         GuardedRoute("/proctor/alarms/settle", settle, permission=conduct, methods=["POST"]),
         GuardedRoute(
             "/proctor/join-codes", make_codes, permission=done_by(*ENROLLERS), methods=["POST"]
@@ -141,6 +142,20 @@ async def grant_time(request: Request) -> Response:
         person_of(request),
         SeatId(await form_text(request, "seat_id")),
         extra_ms=int(minutes[:6]) * 60_000,
+        reason=await form_text(request, "reason"),
+    )
+    return _done(request)
+
+
+async def swap(request: Request) -> Response:
+    """Form: `seat_id`, `to_seat_id`, `reason`. The candidate goes on at the other machine.
+
+    Errors: 400 seat.unknown, swap.reason, 409 swap.target, swap.closed, swap.many, sitting.state.
+    """
+    await context_of(request).hub.steering.swap_machine(
+        (person_of(request).name,),
+        seat_id=SeatId(await form_text(request, "seat_id")),
+        to_seat_id=SeatId(await form_text(request, "to_seat_id")),
         reason=await form_text(request, "reason"),
     )
     return _done(request)

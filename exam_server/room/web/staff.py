@@ -53,7 +53,11 @@ async def show_staff(request: Request) -> Response:
         record=record,
         facts=_facts(room, record),
         room=room_view(room.hub.state, room.clock.monotonic_ms()),
-        seats=[_record_line(room, seat_id) for seat_id in room.hub.state.seats],
+        seats=[
+            _record_line(room, seat.seat_id)
+            for seat in room.hub.state.seats.values()
+            if not seat.is_spare
+        ],
         can_export=bool(person_of(request).roles & {Role.STAFF, Role.CHIEF}),
         is_ended=room.hub.state.clock.state in {SittingState.ENDED, SittingState.CLOSED},
         is_closed=room.hub.state.clock.state is SittingState.CLOSED,
@@ -172,6 +176,8 @@ ACTION_TITLES = {
     "join_codes_made": "生成登记码",
     "kiosk_enrolled": "机位登记",
     "kiosk_revoked": "吊销机位证书",
+    "machine_swapped": "换机",
+    "swap_time_returned": "补还换机时间",
     "opening_key_brought": "提交启封密钥",
     "opening_key_refused": "启封密钥被拒",
     "opening_refused": "启封未成功",
@@ -195,8 +201,5 @@ ACTION_TITLES = {
     "room_time_extended": "两人批准全场补时",
     "alarm_raised": "告警",
     "alarm_settled": "告警已处理",
-    "root_installed": "更换信任根",
-    "checkpoint_taken": "签署日志检查点",
-    "log_set_aside": "两人批准封存旧日志",
     "results_exported": "导出结果并归档",
 }

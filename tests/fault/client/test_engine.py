@@ -18,6 +18,7 @@ from exam_core.formats.journal_entries import SubmitReason
 from exam_core.model.identifiers import ItemId, PartId
 from exam_core.model.responses import ChoiceResponse, TextResponse
 from exam_core.model.states import SessionState, SittingState
+from exam_core.protocol import orders
 from tests.support import builders
 from tests.support.certificates import TestAuthority
 from tests.support.kiosk_room import room_with, wait_until
@@ -442,3 +443,20 @@ def test_another_ca_is_never_trusted(room: RoomDouble, tmp_path: Path) -> None:
     wait_until(lambda: one.now.screen is Screen.STARTING, what="start")
     one.engine.stop()
     assert {snapshot.connection for snapshot in one.snapshots} <= {Connection.AWAY}
+
+
+def test_a_seat_whose_candidate_was_moved_lets_go(seat: Seat, room: RoomDouble) -> None:
+    """The paper is gone from the screen, nothing is submitted, and the next may log in."""
+    seat.to_paper(room)
+    seat.engine.record(P1, CHOICE_A)
+    seat.until(lambda now: now.unsynced == 0, "sync")
+    session = room.session(CANDIDATE.admission_number)
+
+    room.order(session.session_id, orders.End(reason=orders.MOVED))
+
+    shown = seat.screen(Screen.LOG_IN)
+    assert shown.refusal is not None
+    assert shown.refusal.code == "session.moved"
+    assert (shown.form, shown.candidate) == (None, None)
+    assert session.receipt is None
+    assert room.violations() == []

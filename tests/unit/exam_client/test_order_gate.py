@@ -12,7 +12,7 @@ from exam_core.model.identifiers import SeatId, SessionId
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import messages, orders
 from tests.support import builders
-from tests.support.core_steps import begun, phase_of, record
+from tests.support.core_steps import P1, begun, choice_of, phase_of, record, responses_of
 from tests.support.kiosk_process import FOLDER, KioskProcess
 from tests.support.scale import times
 
@@ -234,3 +234,26 @@ def _do(kiosk: KioskProcess, step: str) -> None:
             room.boot, room.counter = room.boot + 1, 0
     if step in {"hold", "run", "extra"}:
         kiosk.say(room.clock(kiosk.session))
+
+
+def test_a_candidate_who_was_moved_goes_on_at_another_machine() -> None:
+    """The old machine submits nothing; the new one has every answer and orders of its own."""
+    old, new = begun(), KioskProcess()
+    record(old, "B")
+    old.settle()
+    old.order(orders.End(reason=orders.MOVED))
+    assert old.core.is_moved
+    assert phase_of(old) is Phase.OPEN
+    assert taken(old) == [(OrderKind.BEGIN, "wang")]
+
+    old.session.token = new.session.token  # as its log-in gave it
+    new.room, new.session = old.room, old.session
+    new.connect()
+    new.settle()
+
+    assert responses_of(new) == {P1: choice_of("B")}
+    assert new.core.attempt.alarms == {}
+    record(new, "C")
+    new.settle()
+    assert new.session.content().responses == {P1: choice_of("C")}
+    assert new.session.violations == []

@@ -73,6 +73,8 @@ function showSeat(seat) {
   const tile = tiles.get(seat.seat_id);
   if (!tile) return;
   tile.className = `seat ${seat.tone}`;
+  part(tile, "name").textContent = seat.name; // a candidate may change machines
+  part(tile, "number").textContent = seat.admission_number;
   part(tile, "status").textContent = seat.status;
   part(tile, "progress").textContent = progressText(seat);
   part(tile, "meter").firstElementChild.style.width =
@@ -134,6 +136,8 @@ function openSeat(seatId) {
 }
 
 function fillDialog(seat) {
+  const spares = [...seats.values()].filter((one) => one.is_spare && one.is_enrolled);
+  byId("to-seat")?.replaceChildren(...spares.map((one) => element("option", { value: one.seat_id, textContent: one.seat_id })));
   byId("seat-title").textContent = `${seat.seat_id}　${seat.name}`;
   const facts = [
     ["准考证号", seat.admission_number],
@@ -154,6 +158,7 @@ function fillDialog(seat) {
     unlock: seat.is_locked,
     code: !seat.is_connected,
     extra: seat.has_session && seat.time_left_s !== null,
+    swap: !seat.is_spare && room !== null && !["ended", "closed"].includes(room.state),
   };
   for (const form of document.querySelectorAll("[data-seat-form]")) {
     form.hidden = !isOf[form.dataset.seatForm];
