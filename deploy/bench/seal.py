@@ -1,4 +1,4 @@
-"""`make bench-seal`: a thousand forms sealed, and a package of 200 MB verified and imported."""
+"""`make bench-seal`: a thousand forms sealed, a package of 200 MB verified, imported, opened."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.bench import measure
+from deploy.bench.opening import bench_opening
 from deploy.bench.table import Row, print_table, timed
 from deploy.demo import headquarters, room
 from deploy.demo.folders import Folders
@@ -21,9 +22,10 @@ from exam_core.crypto.signing import PrivateSigningKey
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import verify_centre
 from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle, seal_bundle
-from exam_core.formats.opening_locks import draw_codes
+from exam_core.formats.opening_locks import OpeningCodes, draw_codes
 from exam_core.formats.paper_package import build_package, seal_form, verify_package
 from exam_core.model.identifiers import ExamId, FormNumber, ImageId, SittingId
+from exam_server.room.folder import RoomFolder
 from paper_builder.assembly.draft import PaperDraft, parse_draft
 from paper_builder.publish.keys import read_root, read_signing_key
 from paper_builder.publish.seal import CentreOrder, seal_paper
@@ -90,8 +92,8 @@ def bench_sealing(prepared: Prepared) -> list[Row]:
 
 
 def bench_import(prepared: Prepared) -> list[Row]:
-    """`verify-package` and `import-package` of 200 MB, each a process of its own."""
-    package, bundle = _large_package(prepared)
+    """`verify-package` and `import-package` of 200 MB, each a process of its own; the opening."""
+    package, bundle, codes = _large_package(prepared)
     data = prepared.folders.room
     run("exam-server", "install-centre", "--data", data, prepared.signed_centre)
     peer_s, _ = timed(
@@ -109,7 +111,8 @@ def bench_import(prepared: Prepared) -> list[Row]:
             Row(name=f"200 MB {name}", value=facts["seconds"], limit=5, unit="s", peer=peer),
             Row(name=f"200 MB {name}, peak memory", value=facts["peak_mib"], limit=150, unit="MiB"),
         ]
-    return rows
+    usb = prepared.folders.usb
+    return [*rows, *bench_opening(RoomFolder(data), usb=usb, codes=codes, candidates=FORMS)]
 
 
 def main() -> int:
@@ -125,8 +128,8 @@ def _signers(prepared: Prepared) -> list[PrivateSigningKey]:
     return [read_signing_key(folder / f"{name}.key") for name in ("setter", "approver")]
 
 
-def _large_package(prepared: Prepared) -> tuple[Path, Path]:
-    """A package of 200 MB, most of it images, and the bundle that belongs to it."""
+def _large_package(prepared: Prepared) -> tuple[Path, Path, OpeningCodes]:
+    """A package of 200 MB, most of it images; the bundle that belongs to it; what opens that."""
     keys, root = _signers(prepared), read_root(prepared.folders.hq / "keys" / "root.json")
     centre = verify_centre(prepared.signed_centre.read_bytes(), root)
     draft, identity = prepared.draft, generate_identity()
@@ -163,8 +166,9 @@ def _large_package(prepared: Prepared) -> tuple[Path, Path]:
     )
     files = prepared.folders.out / "large.exampkg", prepared.folders.out / "large.examopen"
     files[0].write_bytes(package)
-    files[1].write_bytes(seal_bundle(bundle, keys, draw_codes(), centre.opening_recipient))
-    return files
+    codes = draw_codes()
+    files[1].write_bytes(seal_bundle(bundle, keys, codes, centre.opening_recipient))
+    return *files, codes
 
 
 def _measured(command: Sequence[str]) -> dict[str, float]:

@@ -5,7 +5,6 @@ for one thing; so `decode_canonical` re-encodes and compares. Specified in
 `docs/spec/canonical-encoding.md`.
 """
 
-import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,7 +14,8 @@ from exam_core.errors import InputError
 _T = TypeVar("_T")
 
 _INTEGER_MAX = 2**63 - 1  # what a database column and every other language can hold
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_ALL_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_NUMBER = b"0" * 19  # once every digit is a zero; many times faster than a pattern
 
 
 def encode_canonical(value: Any) -> bytes:
@@ -42,7 +42,7 @@ def decode_canonical(data: bytes, kind: type[_T], code: str, name: str) -> _T:
     if encode_canonical(value) != data:
         raise InputError(code, f"{name}不是规范编码")
     # A text may hold many digits in a row, so the quick look only says when to look closely.
-    if _LONG_NUMBER.search(data) and not _integers_fit(msgspec.json.decode(data)):
+    if _LONG_NUMBER in data.translate(_ALL_ZERO) and not _integers_fit(msgspec.json.decode(data)):
         raise InputError(code, f"{name}中的数字超出范围")
     return value
 
