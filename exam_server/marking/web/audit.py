@@ -26,6 +26,7 @@ ACTIONS_ZH = {
     "serving_stopped": "网页关闭",
     "mark_given": "评分",
     "results_exported": "导出成绩",
+    "checkpoint_taken": "签署日志检查点",
 }
 """What each action of the grading site is called; the log itself keeps the stable name."""
 

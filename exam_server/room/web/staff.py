@@ -201,5 +201,8 @@ ACTION_TITLES = {
     "room_time_extended": "两人批准全场补时",
     "alarm_raised": "告警",
     "alarm_settled": "告警已处理",
+    "root_installed": "更换信任根",
+    "checkpoint_taken": "签署日志检查点",
+    "log_set_aside": "两人批准封存旧日志",
     "results_exported": "导出结果并归档",
 }
