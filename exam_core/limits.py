@@ -23,6 +23,9 @@ age_stanzas_max = 32  # each costs a key agreement; 16 recipients and what age a
 note_chars_max = 16 * KIB  # a checkpoint has 350; sixteen signatures fit
 scrypt_log_n = 18  # 256 MiB and about a second a guess; age's own default, and our maximum
 
+# Results
+results_manifest_bytes_max = 4 * MIB  # 5,000 candidates of 300 bytes, in base64
+
 # Forms
 form_items_max = 500  # the largest paper in the notices has 200
 item_parts_max = 20

@@ -21,7 +21,7 @@ CENTRE = "C01"
 CENTRE_NAME = "示范考点"
 ACCOUNTS = {"技术员": "it", "主考": "chief", "监考": "proctor", "考务": "staff", "监督": "auditor"}
 OFFICIALS = {"王建国": "主考", "李秀英": "考务负责人"}
-_ENDED = {"ended", "closed"}
+_ENDED = {"ended", "sealed", "closed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,9 +152,21 @@ def end_sitting(room: Room) -> None:
 
 
 def export_results(room: Room, folders: Folders) -> Path:
-    """Staff export the sealed results from their page."""
-    with room.person("考务") as staff:
-        bundle = staff.post_for_file("/staff/export", {}, page="/staff")
+    """The results are fixed, two officials sign what both see, staff fetch the file."""
+    with room.person("主考") as chief, room.person("考务") as staff:
+        chief.post_json("/results/fix", {}, page="/results")
+        for person, name in zip((chief, staff), OFFICIALS, strict=True):
+            key = folders.usb / f"official-{name}.age"
+            person.post(
+                "/results/sign",
+                {
+                    "digest": str(person.get_json("/results")["digest"]),
+                    "passphrase": key.with_suffix(".passphrase").read_text().strip(),
+                },
+                files={"key_file": (key.name, key.read_bytes())},
+                page="/results",
+            )
+        bundle = staff.post_for_file("/results/export", {}, page="/results")
     file = folders.room.parent / "room.examresults"
     file.write_bytes(bundle)
     return file

@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication
 from exam_client.itemview.marks import Mark
 from exam_client.session.snapshot import Connection, KioskSnapshot, SavedState
 from exam_core.formats.journal_entries import SubmitReason
-from exam_core.model.states import SittingState
+from exam_core.model.states import OVER_STATES, SittingState
 
 AMBER_MS = 5 * 60_000
 RED_MS = 60_000
@@ -114,7 +114,7 @@ def waiting_saying(snapshot: KioskSnapshot) -> Saying:
         )
     if snapshot.sitting_state is SittingState.RUNNING:
         return Saying(mark=Mark.WAIT, headline=tr("正在打开试卷"), detail=tr("请稍候。"))
-    if snapshot.sitting_state in {SittingState.ENDED, SittingState.CLOSED}:
+    if snapshot.sitting_state in OVER_STATES:
         return Saying(
             mark=Mark.CROSS, headline=tr("本场考试已经结束"), detail=tr("请举手询问监考老师。")
         )

@@ -80,6 +80,33 @@ def sign_envelope(payload: bytes, payload_type: str, keys: Sequence[PrivateSigni
     )
 
 
+def add_signature(envelope_bytes: bytes, payload_type: str, key: PrivateSigningKey) -> bytes:
+    """The envelope with one more signature at the end; the others are not looked at.
+
+    Raises:
+        InputError: `signature.malformed`.
+    """
+    envelope = decode_canonical(envelope_bytes, Envelope, SIGNATURE_MALFORMED, "签名信封")
+    payload = _b64(envelope.payload)
+    signature = Signature(
+        keyid=key_id(public_key_of(key)),
+        sig=base64.b64encode(sign_bytes(_pae(payload_type, payload), key)).decode(),
+    )
+    return encode_canonical(
+        msgspec.structs.replace(envelope, signatures=(*envelope.signatures, signature))
+    )
+
+
+def unverified_payload(envelope_bytes: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Payload and claimed key ids of an envelope, believed by nobody: for reports on what is wrong.
+
+    Raises:
+        InputError: `signature.malformed`.
+    """
+    envelope = decode_canonical(envelope_bytes, Envelope, SIGNATURE_MALFORMED, "签名信封")
+    return _b64(envelope.payload), tuple(one.keyid for one in envelope.signatures)
+
+
 def verify_envelope(
     envelope_bytes: bytes,
     payload_type: str,

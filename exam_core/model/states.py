@@ -20,8 +20,9 @@ class SittingState(StrEnum):
     OPENED = "opened"  # two people opened the paper; identities in memory
     RUNNING = "running"
     HELD = "held"  # the clock stands for everybody
-    ENDED = "ended"  # no more responses; results can be exported
-    CLOSED = "closed"  # results exported and signed; nothing changes any more
+    ENDED = "ended"  # no more responses, but what kiosks still hold is taken
+    SEALED = "sealed"  # results fixed and sealed, nothing more is taken; officials sign
+    CLOSED = "closed"  # results signed and out; nothing changes any more
 
 
 SITTING_TITLES: Mapping[SittingState, str] = {
@@ -30,9 +31,16 @@ SITTING_TITLES: Mapping[SittingState, str] = {
     SittingState.RUNNING: "考试进行中",
     SittingState.HELD: "暂停",
     SittingState.ENDED: "已结束",
+    SittingState.SEALED: "结果已固定，待签名",
     SittingState.CLOSED: "已归档",
 }
 """What pages and messages call the states."""
+
+OVER_STATES = frozenset({SittingState.ENDED, SittingState.SEALED, SittingState.CLOSED})
+"""Nobody writes any more."""
+
+FIXED_STATES = frozenset({SittingState.SEALED, SittingState.CLOSED})
+"""Nothing is taken any more: what is not in the results never will be."""
 
 
 class SittingEvent(StrEnum):
@@ -43,6 +51,7 @@ class SittingEvent(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     END = "end"
+    SEAL = "seal"
     CLOSE = "close"
 
 
@@ -52,6 +61,7 @@ SITTING_EVENT_TITLES: Mapping[SittingEvent, str] = {
     SittingEvent.HOLD: "暂停",
     SittingEvent.RESUME: "继续",
     SittingEvent.END: "结束考试",
+    SittingEvent.SEAL: "固定结果",
     SittingEvent.CLOSE: "导出归档",
 }
 
@@ -62,7 +72,8 @@ SITTING_TABLE: Mapping[tuple[SittingState, SittingEvent], SittingState] = {
     (SittingState.HELD, SittingEvent.RESUME): SittingState.RUNNING,
     (SittingState.RUNNING, SittingEvent.END): SittingState.ENDED,
     (SittingState.HELD, SittingEvent.END): SittingState.ENDED,
-    (SittingState.ENDED, SittingEvent.CLOSE): SittingState.CLOSED,
+    (SittingState.ENDED, SittingEvent.SEAL): SittingState.SEALED,
+    (SittingState.SEALED, SittingEvent.CLOSE): SittingState.CLOSED,
 }
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from exam_core.crypto.signing import key_id
+from exam_core.errors import InputError
+from exam_core.formats.officials import OFFICIAL_KEY
 from exam_core.model.identifiers import CentreId, SeatId
 from exam_server import limits
 from exam_server.accounts import new_account
@@ -31,7 +33,7 @@ from exam_server.room.folder import RoomFolder
 from exam_server.room.room_log import open_room_log
 from exam_server.room.serve import open_store, serve_room
 from exam_server.room.services import imports, set_up
-from exam_server.room.services.results import export_results
+from exam_server.room.services.results import sign_and_export
 from exam_server.room.services.sitting_authority import ensure_sitting_authority
 
 app = typer.Typer(
@@ -260,26 +262,42 @@ def serve(
 
 @app.command(
     name="export-results",
-    help="导出结果包并归档；须在考试结束、服务停止后执行（运行中请用考务页面）。",
+    help="两名官员签名、导出结果包并归档；须在考试结束、服务停止后执行（运行中请用结果页）。",
 )
 def export(
     *,
     data: DataFolder,
     out: Annotated[Path, typer.Option(help="结果包写到哪里；已有同名文件时拒绝", readable=False)],
+    official: Annotated[
+        list[Path] | None, typer.Option(help="官员的签名密钥文件，给两次", readable=False)
+    ] = None,
+    passphrase_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="各密钥的口令文件，次序与 --official 相同", readable=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the results bundle, sealed to whom the package names, and close the sitting."""
+    """Fix the results, have two officials sign, write the bundle, and close the sitting."""
+    keys = [
+        (
+            read_input(key, bytes_max=limits.opening_key_bytes_max, name="签名密钥文件"),
+            read_secret(secret, "口令文件"),
+        )
+        for key, secret in _pairs(official or [], passphrase_file or [])
+    ]
     folder = RoomFolder(data)
     folder.require()
     refuse_existing(out)
     with only_user(data):
         store = open_store(folder)
-        bundle = export_results(
-            store,
-            folder,
-            open_room_log(folder, store, SystemClock()),
-            actors=("命令行",),
-        )
+        trail = open_room_log(folder, store, SystemClock())
+        bundle = sign_and_export(store, folder, trail, keys)
         store.close()
     write_atomically(out, bundle)
     say(f"结果已导出到 {out}，场次已归档。", as_json=as_json, out=str(out), bytes=len(bundle))
+
+
+def _pairs(keys: list[Path], passphrases: list[Path]) -> list[tuple[Path, Path]]:
+    if len(keys) != len(passphrases):
+        raise InputError(OFFICIAL_KEY, f"有 {len(keys)} 个密钥文件，{len(passphrases)} 个口令文件")
+    return list(zip(keys, passphrases, strict=True))

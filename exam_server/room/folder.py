@@ -99,6 +99,16 @@ class RoomFolder:
         return self.path / "assignments" / f"{assignment_sha256}.json"
 
     @property
+    def sealed_results_file(self) -> Path:
+        """The content of the results, fixed and sealed, while officials sign."""
+        return self.path / "results" / "sealed.age"
+
+    @property
+    def draft_file(self) -> Path:
+        """The signatures on the results so far."""
+        return self.path / "results" / "draft.json"
+
+    @property
     def results_file(self) -> Path:
         """The exported results."""
         return self.path / "results" / "room.examresults"

@@ -13,7 +13,12 @@ from exam_core.errors import ExamError, IntegrityError, StateError, StorageError
 from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import Entry, SessionSubmitted
 from exam_core.model.identifiers import SegmentId
-from exam_core.model.states import SESSION_STATE, SITTING_STATE, SessionState, SittingState
+from exam_core.model.states import (
+    FIXED_STATES,
+    SESSION_STATE,
+    SITTING_STATE,
+    SessionState,
+)
 from exam_core.protocol.acknowledgements import AckBook, Acknowledged
 from exam_core.protocol.messages import CommitProof, HeldFrames, Refused, Save, Saved, Submit
 from exam_server.clock import Clock
@@ -183,8 +188,8 @@ class Intake:
         ledger = session.ledgers.get(message.segment_id)
         if ledger is None:
             raise StateError(JOURNAL_GAP, "这一段作答记录没有登记", seq=message.first_seq)
-        if self._state.clock.state is SittingState.CLOSED:
-            raise StateError(SITTING_STATE, "考试结果已导出，不再接收作答")
+        if self._state.clock.state in FIXED_STATES:
+            raise StateError(SITTING_STATE, "考试结果已固定，不再接收作答")
         frames = ledger.new_frames(message.first_seq, message.frames)
         if self._writer.failure:
             raise self._writer.failure

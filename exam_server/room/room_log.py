@@ -21,6 +21,7 @@ class CheckpointReason(StrEnum):
     START = "sitting_started"
     SWAP = "machine_swapped"
     END = "sitting_ended"
+    FIXED = "results_fixed"
     EXPORT = "results_exported"
     SET_ASIDE = "log_set_aside"
 

@@ -5,10 +5,11 @@ Event loop only; permissions were checked at the route.
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 
 from exam_core.errors import InputError, StateError
 from exam_core.model.identifiers import SeatId
-from exam_core.model.states import SESSION_STATE, SessionState, SittingState
+from exam_core.model.states import FIXED_STATES, SESSION_STATE, SessionState, SittingState
 from exam_core.protocol.orders import MOVED, End
 from exam_server.accounts.people import Person
 from exam_server.room.core import RoomCore
@@ -19,8 +20,9 @@ from exam_server.room.room_log import CheckpointReason
 from exam_server.room.services import conduct, swaps
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.room.services.opening import OpenedPaper
-from exam_server.room.services.results import is_closed
+from exam_server.room.services.results import state_on_disk
 
+_T = TypeVar("_T")
 _DURABLE_LOOK_S = 0.005
 
 
@@ -181,41 +183,49 @@ class Steering:
             )
             self._core.alarm_settled(alarm_id)
 
-    async def export(self, make_results: Callable[[], bytes]) -> bytes:
-        """Run the export while nothing else changes; the sitting is closed when it returns.
+    async def fix_results(self, make_results: Callable[[], _T]) -> _T:
+        """Make the results while nothing else changes; the sitting is sealed when it returns.
 
         Whatever was acknowledged, before or meanwhile, is in the results: saves are refused from
         the start, and what was taken until then is on disk before the results are made. After an
-        export that failed the sitting is ended, as before, and kiosks are told to come again.
+        attempt that failed the sitting is ended, as before, and kiosks are told to come again.
 
         Raises:
             StateError: `session.state`, while a session is still being collected.
         """
         async with self._exporting:
             async with self._core.turn:
-                if self._state.clock.state not in {SittingState.ENDED, SittingState.CLOSED}:
-                    return await self._core.in_thread(make_results)  # says what is wrong
+                if self._state.clock.state is not SittingState.ENDED:
+                    return await self._core.in_thread(make_results)  # fixed, or says what is wrong
                 self._refuse_while_open()
                 # In memory only, and without a word to the kiosks: this is what saving looks at.
-                self._show(SittingState.CLOSED)
+                self._show(SittingState.SEALED)
             try:
                 await self._taken_is_durable()
                 await self._core.finish()  # who has just handed in gets the receipt
                 async with self._core.turn:
                     await self._refuse_without_receipt()
                     results = await self._core.in_thread(make_results)
-                    self._core.enter(SittingState.CLOSED)
+                    self._core.enter(SittingState.SEALED)
             except BaseException:
                 await self._take_again()
                 raise
             return results
+
+    async def close(self, make_bundle: Callable[[], bytes]) -> bytes:
+        """Give the signed bundle; the sitting is closed when it returns."""
+        async with self._exporting, self._core.turn:
+            bundle = await self._core.in_thread(make_bundle)
+            if self._state.clock.state is not SittingState.CLOSED:
+                self._core.enter(SittingState.CLOSED)
+            return bundle
 
     def _refuse_while_open(self) -> None:
         still_open = sum(
             session.state in {SessionState.INTERACTING, SessionState.SUSPENDED}
             for session in self._state.sessions.values()
         )
-        if still_open and self._state.clock.state is SittingState.ENDED:
+        if still_open:
             raise StateError(SESSION_STATE, f"还有 {still_open} 名考生正在收卷，请稍候再导出")
 
     async def _refuse_without_receipt(self) -> None:
@@ -224,7 +234,7 @@ class Steering:
             session.submit_entry is not None and not session.receipt
             for session in self._state.sessions.values()
         )
-        if waiting and not await self._core.in_thread(is_closed, self._core.store):
+        if waiting:
             raise StateError(SESSION_STATE, f"还有 {waiting} 名考生正在收卷，请稍候再导出")
 
     async def _taken_is_durable(self) -> None:
@@ -237,10 +247,11 @@ class Steering:
             await asyncio.sleep(_DURABLE_LOOK_S)
 
     async def _take_again(self) -> None:
-        """After an export that failed: go on as the database says."""
-        # When it cannot be asked, nothing is taken until the next export: the safe side.
-        if await self._core.in_thread(is_closed, self._core.store):
-            self._core.enter(SittingState.CLOSED)
+        """After results that could not be made: go on as the database says."""
+        # When it cannot be asked, nothing is taken until the next attempt: the safe side.
+        state = await self._core.in_thread(state_on_disk, self._core.store)
+        if state in FIXED_STATES:
+            self._core.enter(state)
             return
         self._show(SittingState.ENDED)
         for session in self._state.sessions.values():

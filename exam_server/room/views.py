@@ -1,6 +1,6 @@
 """What the pages show of the running room: plain values, made anew for every look."""
 
-from exam_core.model.states import SITTING_TITLES, SessionState, SittingState
+from exam_core.model.states import OVER_STATES, SITTING_TITLES, SessionState, SittingState
 from exam_server.room.live import LiveSeat, LiveSession, RoomState
 
 __all__ = ["SITTING_TITLES", "View", "room_view", "seat_view"]
@@ -85,7 +85,7 @@ def _status(seat: LiveSeat, sitting: SittingState) -> tuple[str, str]:
     if seat.is_locked:
         return "bad", "登录已锁定"
     if session is None:
-        if sitting in {SittingState.ENDED, SittingState.CLOSED}:
+        if sitting in OVER_STATES:
             return "idle", "缺考"
         return ("idle", "未登录") if seat.is_enrolled else ("idle", "机位未登记")
     if session.state is SessionState.CLOSED:

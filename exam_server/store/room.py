@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from exam_core.errors import StorageError
-from exam_core.model.states import SittingState
+from exam_core.model.states import FIXED_STATES
 from exam_server.folder import STORAGE_FAILED
 from exam_server.store.base import Base, Bytes, IntPk, Millis, TextPk
 
@@ -326,14 +326,14 @@ def append_frames(
     One statement each through the driver: the ORM costs a hundred times more here.
 
     Raises:
-        StorageError: `storage.failed`, for frames of a sitting that is closed: its results are
-            made, and what is not in them must not be acknowledged.
+        StorageError: `storage.failed`, for frames of a sitting whose results are fixed: what is
+            not in them must not be acknowledged.
     """
     if frames:
         # Shared lock: an export waits for this commit, or this waits for the export's and sees it.
         state = connection.scalar(select(SittingRow.state).with_for_update(read=True))
-        if state == SittingState.CLOSED:
-            raise StorageError(STORAGE_FAILED, "考试结果已导出，不再写入作答记录")
+        if state in FIXED_STATES:
+            raise StorageError(STORAGE_FAILED, "考试结果已固定，不再写入作答记录")
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     if frames:
         _many(connection, "frame", "segment_id, seq, frame, received_utc_ms", mark, frames)

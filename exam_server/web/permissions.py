@@ -72,8 +72,11 @@ class GuardedRoute(Route):
         self.permission = permission
 
         async def guarded(request: Request) -> Response:
-            refusal = await _check(request, permission)
-            return refusal or await endpoint(request)
+            try:
+                refusal = await _check(request, permission)
+                return refusal or await endpoint(request)
+            finally:
+                await request.close()  # an uploaded key file stays open no longer than needed
 
         super().__init__(
             path,

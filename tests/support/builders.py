@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from exam_core.crypto.sealing import Recipient, SealingIdentity, recipient_of
 from exam_core.crypto.signing import PrivateSigningKey, Signer, public_key_of
-from exam_core.formats.assignment import Assignment, draw_assignment
+from exam_core.formats.assignment import Assignment, draw_assignment, sign_assignment
 from exam_core.formats.centre_descriptor import CentreDescriptor
 from exam_core.formats.journal import SegmentWriter, segment_header
 from exam_core.formats.journal_entries import (
@@ -26,12 +26,13 @@ from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle
 from exam_core.formats.opening_locks import OpeningCodes
 from exam_core.formats.package_manifest import Manifest, Member, MemberRole
 from exam_core.formats.paper_package import build_package, seal_form
-from exam_core.formats.results_bundle import (
+from exam_core.formats.results_content import (
     Counts,
     ResultsContent,
     ResultsManifest,
     SegmentRecord,
     SessionRecord,
+    session_heads,
 )
 from exam_core.formats.trust_root import Office, TrustRoot
 from exam_core.keys.model import (
@@ -112,6 +113,9 @@ KIOSK = Signer(KIOSK_KEY)
 
 CENTRE_KEY = signing_key("centre")
 OFFICIAL_KEYS = tuple(signing_key(word) for word in ("chief", "deputy", "records"))
+
+RESULTS_KEYS = (CENTRE_KEY, *OFFICIAL_KEYS[:2])
+"""Who must sign results: the centre and two of its officials."""
 
 
 def recipient(identity: SealingIdentity = GRADING_IDENTITY) -> Recipient:
@@ -473,6 +477,11 @@ def session_record(serial: int = 1, **fields: Any) -> SessionRecord:
     )
 
 
+def signed_assignment(**fields: Any) -> bytes:
+    """`assignment()` as C01 signs it."""
+    return sign_assignment(assignment(**fields), CENTRE_KEY)
+
+
 def results_manifest(**fields: Any) -> ResultsManifest:
     """A results manifest for two candidates, one of whom came."""
     return _make(
@@ -485,6 +494,9 @@ def results_manifest(**fields: Any) -> ResultsManifest:
         sequence=1,
         counts=Counts(rostered=2, submitted=1, unsubmitted=0, absent=1),
         audit_head="00" * 32,
+        audit_lines=0,
+        assignment_sha256=hashlib.sha256(signed_assignment()).hexdigest(),
+        sessions=session_heads((session_record(1),)),
         content_sha256="",
     )
 
@@ -496,5 +508,7 @@ def results_content(**fields: Any) -> ResultsContent:
         fields,
         roster=roster(2),
         sessions=(session_record(1),),
+        assignment=signed_assignment(),
         audit_lines=(),
+        checkpoints=(),
     )

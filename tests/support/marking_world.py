@@ -6,7 +6,7 @@ two parts. What they wrote is different for everybody, and none of it names anyb
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Any
 
 from exam_core.crypto.sealing import Recipient, SealingIdentity, recipient_of
 from exam_core.crypto.signing import PrivateSigningKey
-from exam_core.formats.audit_log import next_entry, verify_lines
+from exam_core.formats.assignment import assignment_digest, sign_assignment
+from exam_core.formats.audit_log import AuditEntry, next_entry, verify_lines
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import sign_centre
 from exam_core.formats.journal import SegmentWriter, derive_journal_key, receipt_of
@@ -27,12 +28,14 @@ from exam_core.formats.journal_entries import (
     encode_entry,
 )
 from exam_core.formats.results_bundle import (
+    build_results,
+)
+from exam_core.formats.results_content import (
     ABSENT,
     Counts,
     ResultsContent,
     SegmentRecord,
     SessionRecord,
-    build_results,
 )
 from exam_core.formats.trust_root import encode_root
 from exam_core.keys.model import (
@@ -238,31 +241,68 @@ def world_roster() -> tuple[Candidate, ...]:
     )
 
 
+def world_assignment(
+    *,
+    centre_id: CentreId = builders.CENTRE_ID,
+    key: PrivateSigningKey = builders.CENTRE_KEY,
+    **fields: Any,
+) -> bytes:
+    """The signed table: from this seed the draw happens to give everybody their own number."""
+    defaults: dict[str, Any] = {
+        "roster": world_roster(),
+        "seed": bytes.fromhex(f"{0xB475:064x}"),
+        "forms": 9,
+        "centre_id": centre_id,
+        "manifest_sha256": MANIFEST_SHA256,
+    }
+    return sign_assignment(builders.assignment(**(defaults | fields)), key)
+
+
+def world_log(assignment: bytes, **actions: str) -> tuple[str, ...]:
+    """The room's log: the draw, the enrolled kiosks, the end; keyword arguments add lines."""
+    told: list[tuple[str, str, dict[str, str]]] = [
+        ("forms_assigned", "S2026-1", {"assignment_sha256": assignment_digest(assignment)}),
+        *(
+            ("kiosk_enrolled", str(person.seat_id), {"signing_key": str(builders.KIOSK.public_key)})
+            for person in builders.roster(8)
+        ),
+        *((action, subject, {}) for action, subject in actions.items()),
+        ("results_fixed", "S2026-1", {}),
+    ]
+    entries: list[AuditEntry] = []
+    for action, subject, details in told:
+        entries.append(
+            next_entry(
+                entries[-1] if entries else None,
+                at_utc_ms=len(entries),
+                actors=("系统",),
+                role="",
+                action=action,
+                subject=subject,
+                details=details,
+            )
+        )
+    return tuple(encode_canonical(entry).decode() for entry in entries)
+
+
 def world_results(
     *,
     sequence: int = 1,
     recipient: Recipient | None = None,
     centre_id: CentreId = builders.CENTRE_ID,
-    signing_key: PrivateSigningKey = builders.CENTRE_KEY,
+    keys: Sequence[PrivateSigningKey] = builders.RESULTS_KEYS,
     **changed: Any,
 ) -> bytes:
     """The centre's bundle; keyword arguments replace the sessions or the audit lines."""
-    sessions = tuple(world_session(serial) for serial in range(1, 8))
-    entry = next_entry(
-        None,
-        at_utc_ms=1,
-        actors=("系统",),
-        role="",
-        action="sitting_closed",
-        subject="S2026-1",
-        details={},
-    )
+    assignment = world_assignment(centre_id=centre_id, key=keys[0])
     content = ResultsContent(
         **(
             {
                 "roster": world_roster(),
-                "sessions": sessions,
-                "audit_lines": (encode_canonical(entry).decode(),),
+                "sessions": tuple(world_session(serial) for serial in range(1, 8)),
+                "assignment": assignment,
+                "audit_lines": world_log(assignment),
+                "checkpoints": (),
             }
             | changed
         )
@@ -282,7 +322,7 @@ def world_results(
         audit_head=verify_lines(line.encode() for line in content.audit_lines),
     )
     to = recipient or recipient_of(builders.GRADING_IDENTITY)
-    return build_results(manifest, content, signing_key, [to])
+    return build_results(manifest, content, keys, [to])
 
 
 @dataclass(slots=True)

@@ -39,6 +39,7 @@ class Pages:
         *,
         form: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
+        files: dict[str, tuple[str, bytes]] | None = None,
     ) -> httpx2.Response:
         """One request, as a signed-in person if one is named."""
         cookies = {}
@@ -58,6 +59,7 @@ class Pages:
                     method,
                     path,
                     data=form if method == "POST" else None,
+                    files=files,
                     headers={"Origin": ORIGIN, **(headers or {})},
                 )
 

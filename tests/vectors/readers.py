@@ -33,7 +33,9 @@ from exam_core.formats.opening_bundle import (
 from exam_core.formats.opening_key import open_opening_key
 from exam_core.formats.opening_locks import prove_by_code, prove_by_envelopes
 from exam_core.formats.paper_package import open_form, verify_package
-from exam_core.formats.results_bundle import open_results
+from exam_core.formats.results_bundle import (
+    open_results,
+)
 from exam_core.formats.trust_root import TrustRoot, fingerprint, parse_root
 from exam_core.keys.package import open_key_package
 from exam_core.model.identifiers import (
@@ -60,6 +62,7 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     stranger: PrivateSigningKey
     centre: PrivateSigningKey
     centre_public: PublicSigningKey
+    officials: tuple[PrivateSigningKey, ...]
     kiosk: PrivateSigningKey
     kiosk_public: PublicSigningKey
     form_identity: SealingIdentity

@@ -30,6 +30,7 @@ KEYS = Keys(
     stranger=builders.STRANGER,
     centre=builders.CENTRE_KEY,
     centre_public=public_key_of(builders.CENTRE_KEY),
+    officials=builders.OFFICIAL_KEYS,
     kiosk=builders.KIOSK_KEY,
     kiosk_public=builders.KIOSK.public_key,
     form_identity=builders.FORM_IDENTITY,

@@ -5,6 +5,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from exam_core.crypto.signing import PrivateSigningKey, Signer
 from exam_core.formats import results_bundle as results_format
 from exam_core.formats.audit_log import AuditEntry, next_entry, verify_lines
@@ -19,7 +21,7 @@ from exam_core.formats.journal import (
     segment_header,
 )
 from exam_core.formats.journal_entries import CheckpointSeen, Entry, encode_entry
-from exam_core.formats.results_bundle import Counts
+from exam_core.formats.results_content import Counts
 from exam_core.formats.signed_file import join_signed_file
 from exam_core.formats.signed_note import sign_note
 from exam_core.model.identifiers import CentreId, SegmentId, SittingId
@@ -96,28 +98,46 @@ def _chains(folder: Folder, frames: list[bytes]) -> Iterator[Made]:
 
 
 def results_bundle() -> Iterator[Made]:
-    """Results, with people counted rightly and wrongly."""
+    """Results, signed by enough people and too few, with people counted rightly and wrongly."""
     folder = Folder("results-bundle", "results")
     kind, magic = results_format._PAYLOAD_TYPE, results_format.MAGIC
+    centre, stranger = KEYS.centre, KEYS.stranger
+    first, second, third = KEYS.officials
 
-    def bundle(sealed: bytes, *, key: PrivateSigningKey = KEYS.centre, **fields: Any) -> bytes:
+    def bundle(sealed: bytes, *keys: PrivateSigningKey, **fields: Any) -> bytes:
         digest = hashlib.sha256(sealed).hexdigest()
         manifest = builders.results_manifest(**({"content_sha256": digest} | fields))
-        return join_signed_file(
-            magic, sign_envelope(encode_canonical(manifest), kind, [key]), sealed
-        )
+        signed = sign_envelope(encode_canonical(manifest), kind, keys or (centre, first, second))
+        return join_signed_file(magic, signed, sealed)
 
     sealed = ingredient("results-content.age")
     good = bundle(sealed)
     nobody = Counts(rostered=2, submitted=0, unsubmitted=0, absent=2)
     unsubmitted = Counts(rostered=2, submitted=0, unsubmitted=1, absent=1)
+    (head,) = builders.results_manifest().sessions
     yield folder.good("results", good, "two on the roster, one submitted")
+    yield folder.good("results-all", bundle(sealed, centre, third, first, second), "all three sign")
     for name, data, error, claim in (
         ("magic", b"EXRS2\n" + good[6:], "results.malformed", "another version"),
         ("cut-envelope", good[:100], "results.malformed", "half an envelope"),
         ("cut", good[:-1], "results.altered", "cut short"),
         ("altered", flip(good, -1), "results.altered", "one bit changed"),
-        ("stranger", bundle(sealed, key=KEYS.stranger), "signature.threshold", "not the centre"),
+        ("stranger", bundle(sealed, stranger), "results.no_centre", "not the centre"),
+        ("officials", bundle(sealed, first, second), "results.no_centre", "officials alone"),
+        ("no-official", bundle(sealed, centre), "results.no_official", "the centre alone"),
+        ("one-official", bundle(sealed, centre, first), "results.one_official", "one official"),
+        (
+            "same-official",
+            bundle(sealed, centre, first, first),
+            "signature.repeated",
+            "one official twice",
+        ),
+        (
+            "foreign-official",
+            bundle(sealed, centre, first, stranger),
+            "results.foreign_official",
+            "somebody who is no official of this centre",
+        ),
         (
             "other-centre",
             bundle(sealed, centre_id=CentreId("C02")),
@@ -126,6 +146,26 @@ def results_bundle() -> Iterator[Made]:
         ),
         ("counts", bundle(sealed, counts=nobody), "results.counts", "a session is not counted"),
         ("receipt", bundle(sealed, counts=unsubmitted), "results.counts", "a receipt is denied"),
+        ("no-head", bundle(sealed, sessions=()), "results.heads", "a session without its head"),
+        (
+            "head",
+            bundle(sealed, sessions=(msgspec.structs.replace(head, frames=3),)),
+            "results.heads",
+            "a frame less than signed",
+        ),
+        (
+            "head-receipt",
+            bundle(sealed, sessions=(msgspec.structs.replace(head, receipt="1234"),)),
+            "results.heads",
+            "another receipt than signed",
+        ),
+        ("log", bundle(sealed, audit_lines=1), "results.altered", "a line of the log is missing"),
+        (
+            "assignment",
+            bundle(sealed, assignment_sha256="00" * 32),
+            "results.altered",
+            "another assignment table than signed",
+        ),
         (
             "pretty",
             bundle(ingredient("results-content-pretty.age")),

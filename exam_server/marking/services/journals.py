@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from exam_core.errors import InputError, declare
-from exam_core.formats import results_bundle
+from exam_core.formats import results_content
 from exam_core.formats.journal import derive_journal_key, first_head, next_head
 from exam_core.formats.journal_entries import SubmitReason
 from exam_core.formats.journal_reading import (
@@ -53,7 +53,7 @@ def form_shape(form: FormMap, items: Mapping[BankItemId, KeyedItem]) -> FormShap
 
 
 def open_session(
-    record: results_bundle.SessionRecord,
+    record: results_content.SessionRecord,
     *,
     manifest_sha256: str,
     journal_secret: bytes,
@@ -71,7 +71,7 @@ def open_session(
         InputError: `results.journal`, `journal.malformed`, `journal.frame` when the room kept
             more frames than it may; all of them the centre's own doing.
     """
-    if record.close_reason == results_bundle.ABSENT:
+    if record.close_reason == results_content.ABSENT:
         return None
     facts = SessionFacts(
         session_id=record.session_id,
@@ -119,7 +119,7 @@ def _part(part: KeyedPart, mapped: MappedPart) -> Part:
     )
 
 
-def _segment_head(segment: results_bundle.SegmentRecord) -> SegmentHead:
+def _segment_head(segment: results_content.SegmentRecord) -> SegmentHead:
     """The evidence: every frame that the room exported, also what does not count."""
     head = first_head(segment.segment_id)
     for frame in segment.frames:
@@ -132,7 +132,7 @@ def _segment_head(segment: results_bundle.SegmentRecord) -> SegmentHead:
     )
 
 
-def _close_reason(record: results_bundle.SessionRecord) -> SubmitReason:
+def _close_reason(record: results_content.SessionRecord) -> SubmitReason:
     try:
         return SubmitReason(record.close_reason)
     except ValueError as error:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exam_core.errors import InputError, StateError, declare
-from exam_core.formats.results_bundle import Counts
+from exam_core.formats.results_content import (
+    Counts,
+)
 from exam_core.model.identifiers import CentreId
 from exam_server.marking.site import GradingSite
 from exam_server.store import marking as rows

@@ -9,16 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exam_core.crypto.sealing import SealingIdentity
-from exam_core.errors import InputError, IntegrityError, StateError, declare
+from exam_core.errors import ExamError, InputError, IntegrityError, StateError, declare
 from exam_core.formats.audit_log import verify_lines
 from exam_core.formats.centre_descriptor import CentreDescriptor
-from exam_core.formats.dsse import SIGNATURE_THRESHOLD
 from exam_core.formats.journal_reading import Anomaly
 from exam_core.formats.results_bundle import (
+    RESULTS_NO_CENTRE,
+    open_results,
+)
+from exam_core.formats.results_content import (
     RESULTS_ALTERED,
     ResultsContent,
     ResultsManifest,
-    open_results,
 )
 from exam_core.keys.model import AnswerKey
 from exam_core.model.identifiers import AdmissionNumber
@@ -35,6 +37,12 @@ RESULTS_CENTRE = declare(
 RESULTS_PAPER = declare("results.paper", "结果包与答案包不是同一套试卷，请核对两个文件。")
 RESULTS_SEQUENCE = declare(
     "results.sequence", "已导入该考点更新的结果包；请向考点确认哪一份是最后导出的。"
+)
+RESULTS_SITTING = declare(
+    "results.sitting", "该考点另一场次的结果已导入；一套试卷每个考点只办一场，请核对文件。"
+)
+RESULTS_CONFLICT = declare(
+    "results.conflict", "同一序号有两份不同的结果包，其中一份不对；两份都保留，向考点核查并上报。"
 )
 RESULTS_MARKED = declare("results.marked", "该考点的作答已开始评分，不能再替换结果包；请上报处理。")
 RESULTS_CANDIDATE = declare(
@@ -67,16 +75,31 @@ class _Opened:
 def import_results(
     site: GradingSite, data: bytes, identity: SealingIdentity, *, actor: str
 ) -> ImportedResults:
-    """Take a centre's results bundle.
+    """Take a centre's results bundle; a refusal is logged with the digest of the file.
 
-    The same results again change nothing; a bundle with a higher sequence takes the place of the
+    The same file again changes nothing; a bundle with a higher sequence takes the place of the
     one before while nothing of it was marked.
 
     Raises:
         InputError: `results.*`, `journal.malformed`, `journal.frame`, `seal.key`, `signature.*`.
-        IntegrityError: `results.altered`, `seal.open`, `signature.*`, `audit.chain`.
-        StateError: `grading.no_key`, `results.sequence`, `results.marked`.
+        IntegrityError: `results.*`, `seal.open`, `signature.*`, `audit.*`, `assignment.*`.
+        StateError: `grading.no_key`, `results.sequence`, `results.sitting`, `results.marked`.
     """
+    try:
+        return _take(site, data, identity, actor=actor)
+    except ExamError as error:
+        site.audit.record(
+            "results_refused",
+            actors=(actor,),
+            code=error.code,
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+        raise
+
+
+def _take(
+    site: GradingSite, data: bytes, identity: SealingIdentity, *, actor: str
+) -> ImportedResults:
     paper = site.paper()
     with site.store.transaction() as db:
         centres = list(rows.centres(db).values())
@@ -142,11 +165,7 @@ def _keep(
         stored = rows.bundles(db).get(manifest.centre_id)
         present = rows.candidates(db)
         if stored is not None:
-            own = [one for one in present if one.centre_id == manifest.centre_id]
-            sat = {one.admission_number for one in own}
-            handed_in = [one for one in rows.sessions(db) if one.admission_number in sat]
-            is_same = (own, handed_in) == (list(opened.people), list(opened.handed_in))
-            if is_same and manifest.sequence == stored.manifest.sequence:
+            if stored.file_sha256 == bundle.file_sha256:
                 return False
             _check_may_replace(
                 stored.manifest, manifest, marks=rows.mark_count(db, manifest.centre_id)
@@ -170,7 +189,15 @@ def _keep(
 
 
 def _check_may_replace(stored: ResultsManifest, manifest: ResultsManifest, *, marks: int) -> None:
-    if manifest.sequence <= stored.sequence:
+    if manifest.sitting_id != stored.sitting_id:
+        raise StateError(
+            RESULTS_SITTING, f"已有场次 {stored.sitting_id} 的结果，导入的是 {manifest.sitting_id}"
+        )
+    if manifest.sequence == stored.sequence:
+        raise IntegrityError(
+            RESULTS_CONFLICT, f"序号 {manifest.sequence} 的结果包已导入过，内容与这一份不同"
+        )
+    if manifest.sequence < stored.sequence:
         raise StateError(
             RESULTS_SEQUENCE,
             f"已有序号 {stored.sequence} 的结果包，导入的是序号 {manifest.sequence}",
@@ -187,7 +214,7 @@ def _verified(
         try:
             manifest, content = open_results(data, identity, centre)
         except IntegrityError as error:
-            if error.code != SIGNATURE_THRESHOLD:
+            if error.code != RESULTS_NO_CENTRE:
                 raise
             continue  # another centre's signature
         if manifest.centre_id != centre.centre_id:

@@ -21,6 +21,7 @@ ACTIONS_ZH = {
     "centre_imported": "登记考点",
     "key_imported": "导入答案包",
     "results_imported": "导入考试结果",
+    "results_refused": "考试结果被拒",
     "session_anomalous": "作答记录有异常",
     "serving_started": "网页开启",
     "serving_stopped": "网页关闭",

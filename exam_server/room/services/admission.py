@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from exam_core import limits as core_limits
 from exam_core.errors import InputError, StateError, declare
 from exam_core.model.identifiers import AdmissionNumber, FormNumber, SeatId, SessionId
-from exam_core.model.states import SessionState, SittingState
+from exam_core.model.states import OVER_STATES, SessionState
 from exam_core.protocol.http import LogInReply, LogInRequest
 from exam_server.accounts.audit import AuditTrail
 from exam_server.store import room as tables
@@ -119,7 +119,7 @@ def _refuse_known(
         raise StateError(LOGIN_ACTIVE, "该考生已在另一程序中登录")
     if candidate.sits_at != seat_id:
         raise StateError(LOGIN_WRONG_SEAT, "该考生的机位不是这里", seat_id=seat_id)
-    is_over = sitting.state in {SittingState.ENDED, SittingState.CLOSED}
+    is_over = sitting.state in OVER_STATES
     if is_over or (session and session.state == SessionState.CLOSED):
         raise StateError(LOGIN_CLOSED, "该考生的考试已经结束")
 

@@ -27,6 +27,7 @@ from exam_core.formats.paper_package import PaperPackage, open_form
 from exam_core.model.identifiers import FormNumber, SittingId
 from exam_core.model.items import Form
 from exam_core.model.states import (
+    FIXED_STATES,
     SITTING_STATE,
     SittingEvent,
     SittingState,
@@ -189,8 +190,8 @@ class _SittingToOpen:
 def _sitting_to_open(store: Store) -> _SittingToOpen:
     with store.transaction() as db:
         row = tables.find_sitting(db)
-        if row is None or row.state == SittingState.CLOSED:
-            raise StateError(SITTING_STATE, "没有可启封的试卷包，或场次已归档")
+        if row is None or row.state in FIXED_STATES:
+            raise StateError(SITTING_STATE, "没有可启封的试卷包，或结果已固定")
         numbers = [FormNumber(one.form_number) for one in tables.list_candidates(db)]
         if not numbers:
             raise StateError(SITTING_STATE, "还没有导入名单")

@@ -1,105 +1,155 @@
-"""Exports the sitting: frames verbatim, people, the audit log; signed by the centre, sealed.
+"""Makes the results in two steps: fixed and sealed first, then signed by two officials.
 
-Who can open them stands in the package that headquarters signed; nobody here chooses. The export
-closes the sitting. The file is kept in the data folder, so it can be fetched again.
+Fixing is the point of no return: from then on nothing is taken, and what lies in the folder is
+the final content with the centre's signature. Each official's signature is added to it as it
+comes; with the second one the bundle exists and the sitting is closed. Who can open it stands in
+the package that headquarters signed; nobody here chooses.
 """
 
-from exam_core.crypto.sealing import Recipient
-from exam_core.crypto.signing import PublicSigningKey
-from exam_core.errors import IntegrityError, StateError
-from exam_core.formats.paper_package import PACKAGE_ALTERED
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from exam_core import limits as core_limits
+from exam_core.crypto.signing import PrivateSigningKey, key_id, public_key_of
+from exam_core.errors import ExamError, IntegrityError, StateError, declare
+from exam_core.formats.canonical import encode_canonical
+from exam_core.formats.dsse import unverified_payload
+from exam_core.formats.officials import CENTRE_OFFICIALS, Official, open_official_key
 from exam_core.formats.results_bundle import (
-    Counts,
-    ResultsContent,
-    ResultsManifest,
-    SegmentRecord,
-    SessionRecord,
-    build_results,
+    RESULTS_NO_OFFICIAL,
+    RESULTS_ONE_OFFICIAL,
+    check_sealed,
+    join_results,
+    parse_manifest,
+    seal_results,
+    sign_results,
+    verify_results_envelope,
 )
-from exam_core.model.identifiers import (
-    AdmissionNumber,
-    FormNumber,
-    PaperId,
-    SeatId,
-    SegmentId,
-    SessionId,
-    SittingId,
+from exam_core.formats.results_content import RESULTS_ALTERED, ResultsManifest
+from exam_core.model.identifiers import PaperId, SittingId
+from exam_core.model.states import (
+    FIXED_STATES,
+    SITTING_STATE,
+    SittingEvent,
+    SittingState,
+    next_sitting_state,
 )
-from exam_core.model.states import SittingEvent, SittingState, next_sitting_state
 from exam_server.accounts.audit import AuditTrail
 from exam_server.folder import write_atomically
 from exam_server.room.folder import RoomFolder
 from exam_server.room.room_log import CheckpointReason
-from exam_server.room.services.roster_rows import candidate_of
+from exam_server.room.services.results_collecting import (
+    collect_content,
+    collect_sessions,
+    count_people,
+    named_recipients,
+)
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
 
+OFFICIAL_UNKNOWN = declare(
+    "official.unknown", "这把密钥不是本考点登记的签名官员的；请核对是否拿错了密钥文件。"
+)
+OFFICIAL_SIGNED = declare("official.signed", "该官员已经签过；请另一名官员用自己的账号和密钥签名。")
+OFFICIAL_SAME_PERSON = declare(
+    "official.same_person", "两名官员须各用自己的账号、在各自的浏览器中签名。"
+)
+RESULTS_DIGEST = declare(
+    "results.digest_shown", "页面显示的摘要与待签结果不同；请刷新页面，核对摘要后再签名。"
+)
 
-def export_results(
+
+Exporter = Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedBy:
+    """An official who signed, and whose account brought the key."""
+
+    official: Official
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsDraft:
+    """Results that are fixed: what the page shows to everybody who signs.
+
+    `digest` is the SHA-256 of the signed manifest, which holds the digest of all else.
+    """
+
+    manifest: ResultsManifest
+    digest: str
+    signed_by: tuple[SignedBy, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """Who brings an official's key: an account in a browser session, or the command line."""
+
+    account: str
+    session_key: str
+
+
+class _Witness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Kept beside a signature: who brought the key, so that one person never brings two."""
+
+    keyid: str
+    account: str
+    session_key: str
+
+
+class _DraftFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`results/draft.json`: the envelope with the signatures so far."""
+
+    envelope: bytes
+    witnesses: tuple[_Witness, ...]
+
+
+def fix_results(
     store: Store, room: RoomFolder, trail: AuditTrail, *, actors: tuple[str, ...]
-) -> bytes:
-    """The results bundle; afterwards the sitting is closed and takes nothing more.
+) -> ResultsDraft:
+    """Make and seal the results; afterwards the sitting takes nothing more.
 
-    It is sealed to the recipients in the signed package. A closed sitting gives the same file
-    again.
+    They are sealed to the recipients in the signed package. When they were fixed before, this
+    only tells them.
 
     Raises:
         InputError: `file.unreadable`, `package.malformed`, when the package on disk is damaged.
-        IntegrityError: `package.altered`, `signature.*`, likewise.
-        StateError: `sitting.state`, unless ended; `session.state`, while one is still open.
-        StorageError: `storage.full`, `storage.failed`; the sitting stays ended. `machine.registry`;
-            the sitting is closed, and the next export says so to the machine.
+        IntegrityError: `package.altered`, `assignment.other`, `signature.*`, likewise.
+        StateError: `sitting.state`, unless ended; `session.state`, while one is still open;
+            `centre.officials`, when two people could not sign.
+        StorageError: `storage.full`, `storage.failed`; the sitting stays ended.
     """
-    bundle = _close_and_seal(store, room, trail, actors=actors)
-    # A folder holds one sitting, so this stays true; the grading site refuses keys without it.
     with store.transaction() as db:
-        sitting = tables.find_sitting(db)
-        assert sitting is not None, "closed above"  # noqa: S101  narrows
-        room.report_state(sitting.sitting_id, SittingState.CLOSED)
-    return bundle
-
-
-def is_closed(store: Store) -> bool:
-    """Whether the results were made and nothing more is taken, as the database has it."""
-    with store.transaction() as db:
-        sitting = tables.find_sitting(db)
-        return sitting is not None and sitting.state == SittingState.CLOSED
-
-
-def _close_and_seal(
-    store: Store, room: RoomFolder, trail: AuditTrail, *, actors: tuple[str, ...]
-) -> bytes:
-    with store.transaction() as db:
-        sitting = tables.lock_sitting(db)
-        if sitting is None:
-            raise StateError("sitting.state", "没有可导出的场次")
-        if sitting.state == SittingState.CLOSED:
-            return room.results_file.read_bytes()
-        after = next_sitting_state(SittingState(sitting.state), SittingEvent.CLOSE)
-        recipients = _recipients(room, sitting)
-        sessions = _records(db)
-        roster = [candidate_of(row) for row in tables.list_candidates(db)]
-        submitted = sum(bool(session.receipt) for session in sessions)
-        counts = Counts(
-            rostered=len(roster),
-            submitted=submitted,
-            unsubmitted=len(sessions) - submitted,
-            absent=len(roster) - len(sessions),
-        )
+        sitting = _sitting(db)
+        if sitting.state in FIXED_STATES:
+            return _read_draft(room, sitting)
+        after = next_sitting_state(SittingState(sitting.state), SittingEvent.SEAL)
+        officials = room.centre().officials
+        if len(officials) < core_limits.officials_min:
+            raise StateError(CENTRE_OFFICIALS, f"考点只登记了 {len(officials)} 名签名官员")
+        recipients = named_recipients(room, sitting)
+        sessions = collect_sessions(db)
+        counts = count_people(db, sessions)
         sitting.exports += 1
         sitting.state = str(after)
         trail.record(
-            "results_exported",
+            "results_fixed",
             actors=actors,
             subject=sitting.sitting_id,
+            sequence=sitting.exports,
             rostered=counts.rostered,
             submitted=counts.submitted,
             unsubmitted=counts.unsubmitted,
             absent=counts.absent,
             recipients=" ".join(recipients),
         )
-        trail.take_checkpoint(CheckpointReason.EXPORT)
+        trail.take_checkpoint(CheckpointReason.FIXED)
         log = trail.snapshot()
+        content = collect_content(db, room, sitting, sessions, log)
         manifest = ResultsManifest(
             centre_id=room.centre().centre_id,
             sitting_id=SittingId(sitting.sitting_id),
@@ -108,53 +158,237 @@ def _close_and_seal(
             sequence=sitting.exports,
             counts=counts,
             audit_head=log.head,
+            audit_lines=0,
+            assignment_sha256="",
+            sessions=(),
             content_sha256="",
         )
-        content = ResultsContent(
-            roster=tuple(roster),
-            sessions=tuple(sessions),
-            audit_lines=tuple(line.decode() for line in log.lines),
+        envelope, sealed = seal_results(manifest, content, room.signing_key(), recipients)
+        write_atomically(room.sealed_results_file, sealed)
+        _write_draft(room, _DraftFile(envelope=envelope, witnesses=()))
+        return _read_draft(room, sitting)
+
+
+def read_draft(store: Store, room: RoomFolder) -> ResultsDraft | None:
+    """The results that are fixed, also when they are signed and out; None before."""
+    with store.transaction() as db:
+        sitting = tables.find_sitting(db)
+        if sitting is None or sitting.state not in FIXED_STATES:
+            return None
+        return _read_draft(room, sitting)
+
+
+def add_signature(
+    store: Store,
+    room: RoomFolder,
+    trail: AuditTrail,
+    signer: Signer,
+    *,
+    digest: str,
+    key: PrivateSigningKey,
+) -> ResultsDraft:
+    """An official signs what is fixed.
+
+    Args:
+        store: The room's database.
+        room: Its folder.
+        trail: Its audit log.
+        signer: Who brings the key.
+        digest: What the page showed them; it must be what is signed.
+        key: The official's, which is used and forgotten.
+
+    Raises:
+        IntegrityError: `results.altered`, when the draft on disk was changed.
+        StateError: `sitting.state`, unless fixed and not out; `official.unknown`,
+            `official.signed`, `official.same_person`, `results.digest_shown`.
+        StorageError: `storage.full`, `storage.failed`; the signature was not taken.
+    """
+    mark = key_id(public_key_of(key))
+    with store.transaction() as db:
+        sitting = _sitting(db)
+        if sitting.state != SittingState.SEALED:
+            raise StateError(SITTING_STATE, "结果尚未固定，或已签名导出")
+        draft = _read_draft(room, sitting)
+        official = next(
+            (one for one in room.centre().officials if key_id(one.signing_key) == mark), None
         )
-        bundle = build_results(manifest, content, room.signing_key(), recipients)
-        write_atomically(room.results_file, bundle)
+        if official is None:
+            raise StateError(OFFICIAL_UNKNOWN, "密钥不属于本考点的签名官员")
+        file = _draft_file(room)
+        if any(witness.keyid == mark for witness in file.witnesses):
+            raise StateError(OFFICIAL_SIGNED, f"{official.name} 已签名")
+        for witness in file.witnesses:
+            if signer.account == witness.account or signer.session_key == witness.session_key:
+                raise StateError(OFFICIAL_SAME_PERSON, "两名官员的密钥由同一人提供")
+        if digest != draft.digest:
+            raise StateError(RESULTS_DIGEST, "摘要不符")
+        trail.record(
+            "results_signed",
+            actors=(signer.account,),
+            role=official.office,
+            subject=official.name,
+            key_id=mark,
+            digest=digest,
+        )
+        _write_draft(
+            room,
+            _DraftFile(
+                envelope=sign_results(file.envelope, key),
+                witnesses=(
+                    *file.witnesses,
+                    _Witness(keyid=mark, account=signer.account, session_key=signer.session_key),
+                ),
+            ),
+        )
+        return _read_draft(room, sitting)
+
+
+def bring_signature(
+    store: Store,
+    room: RoomFolder,
+    trail: AuditTrail,
+    signer: Signer,
+    *,
+    digest: str,
+    key_file: bytes,
+    passphrase: str,
+) -> ResultsDraft:
+    """An official signs with the key file they carry; takes about a second. Refusals are logged.
+
+    Raises:
+        IntegrityError: `official.key`, and as `add_signature`.
+        StateError: As `add_signature`.
+        StorageError: As `add_signature`.
+    """
+    try:
+        key = open_official_key(key_file, passphrase)
+        return add_signature(store, room, trail, signer, digest=digest, key=key)
+    except ExamError as error:
+        trail.record("results_signature_refused", actors=(signer.account,), code=error.code)
+        raise
+
+
+def sign_and_export(
+    store: Store, room: RoomFolder, trail: AuditTrail, keys: Sequence[tuple[bytes, str]]
+) -> bytes:
+    """All steps at one command line, where the officials stand side by side.
+
+    Nothing is fixed before there are keys enough that open. Results that were out are given again.
+
+    Args:
+        store: The room's database.
+        room: Its folder.
+        trail: Its audit log.
+        keys: Key file and passphrase of each official who has not signed yet.
+
+    Raises:
+        InputError: As `fix_results`.
+        IntegrityError: `official.key`, `results.one_official`, `results.no_official`, and as
+            the steps.
+        StateError: As the steps.
+        StorageError: As the steps.
+    """
+    if state_on_disk(store) is not SittingState.CLOSED:
+        opened = [open_official_key(data, passphrase) for data, passphrase in keys]
+        draft = read_draft(store, room)
+        signed = len(draft.signed_by) if draft else 0
+        if signed + len(opened) < core_limits.officials_min:
+            code = RESULTS_ONE_OFFICIAL if signed + len(opened) else RESULTS_NO_OFFICIAL
+            raise IntegrityError(code, f"须 {core_limits.officials_min} 名官员签名")
+        draft = fix_results(store, room, trail, actors=("命令行",))
+        for key in opened:
+            mark = key_id(public_key_of(key))
+            signer = Signer(account=f"命令行 {mark[:8]}", session_key=mark)
+            add_signature(store, room, trail, signer, digest=draft.digest, key=key)
+    return export_results(store, room, trail)
+
+
+def export_results(store: Store, room: RoomFolder, trail: AuditTrail) -> bytes:
+    """The bundle, once two officials signed; afterwards the sitting is closed.
+
+    A closed sitting gives the same file again.
+
+    Raises:
+        IntegrityError: `results.altered`, `results.*`, `signature.*`, when the draft on disk was
+            changed.
+        StateError: `sitting.state`, unless two officials signed.
+        StorageError: `storage.full`, `storage.failed`, `machine.registry`; the next call goes on
+            from here.
+    """
+    bundle = _close(store, room, trail)
+    # A folder holds one sitting, so this stays true; the grading site refuses keys without it.
+    with store.transaction() as db:
+        room.report_state(_sitting(db).sitting_id, SittingState.CLOSED)
     return bundle
 
 
-def _recipients(room: RoomFolder, sitting: tables.SittingRow) -> list[Recipient]:
-    """Whom headquarters named in the package that this sitting was given."""
-    package = room.package(sitting.package_sha256)
-    if package.manifest_sha256 != sitting.manifest_sha256:
-        raise IntegrityError(PACKAGE_ALTERED, "数据文件夹中的试卷包不是导入的那一份")
-    return list(package.manifest.results_recipients)
+def state_on_disk(store: Store) -> SittingState | None:
+    """Where the sitting stands, as the database has it."""
+    with store.transaction() as db:
+        sitting = tables.find_sitting(db)
+        return SittingState(sitting.state) if sitting else None
 
 
-def _records(db: Db) -> list[SessionRecord]:
-    segments: dict[str, list[SegmentRecord]] = {}
-    for row, frames in tables.stream_segments(db):
-        segments.setdefault(row.session_id, []).append(
-            SegmentRecord(
-                segment_id=SegmentId(row.segment_id),
-                epoch=row.epoch,
-                seat_id=SeatId(row.seat_id),
-                signing_key=PublicSigningKey(row.signing_key),
-                frames=tuple(frames),
-            )
+def _close(store: Store, room: RoomFolder, trail: AuditTrail) -> bytes:
+    with store.transaction() as db:
+        sitting = _sitting(db)
+        if sitting.state == SittingState.CLOSED:
+            return room.results_file.read_bytes()
+        after = next_sitting_state(SittingState(sitting.state), SittingEvent.CLOSE)
+        draft = _read_draft(room, sitting)
+        if len(draft.signed_by) < core_limits.officials_min:
+            missing = core_limits.officials_min - len(draft.signed_by)
+            raise StateError(SITTING_STATE, f"还差 {missing} 名签名官员的签名")
+        sealed = room.sealed_results_file.read_bytes()
+        check_sealed(draft.manifest, sealed)
+        envelope = _draft_file(room).envelope
+        verify_results_envelope(envelope, room.centre())
+        bundle = join_results(envelope, sealed)
+        write_atomically(room.results_file, bundle)
+        sitting.state = str(after)
+        trail.record(
+            "results_exported",
+            actors=tuple(one.account for one in draft.signed_by),
+            subject=sitting.sitting_id,
+            officials="、".join(one.official.name for one in draft.signed_by),
+            digest=draft.digest,
+            file_sha256=hashlib.sha256(bundle).hexdigest(),
         )
-    records = []
-    for session in tables.list_sessions(db):
-        if session.begun_at_ms is None:
-            continue  # logged in and never began: absent
-        if session.closed_at_ms is None:
-            raise StateError("session.state", f"机位 {session.seat_id} 正在收卷，请稍候再导出")
-        records.append(
-            SessionRecord(
-                session_id=SessionId(session.session_id),
-                admission_number=AdmissionNumber(session.admission_number),
-                form_number=FormNumber(session.form_number),
-                close_reason=session.close_reason,
-                working_ms=max(0, session.closed_at_ms - session.begun_at_ms - session.away_ms),
-                receipt=session.receipt,
-                segments=tuple(segments.get(session.session_id, ())),
-            )
-        )
-    return records
+        trail.take_checkpoint(CheckpointReason.EXPORT)
+        return bundle
+
+
+def _sitting(db: Db) -> tables.SittingRow:
+    sitting = tables.lock_sitting(db)
+    if sitting is None:
+        raise StateError(SITTING_STATE, "没有可导出的场次")
+    return sitting
+
+
+def _write_draft(room: RoomFolder, file: _DraftFile) -> None:
+    write_atomically(room.draft_file, encode_canonical(file))
+
+
+def _draft_file(room: RoomFolder) -> _DraftFile:
+    try:
+        return msgspec.json.decode(room.draft_file.read_bytes(), type=_DraftFile)
+    except (OSError, msgspec.DecodeError) as error:
+        raise IntegrityError(RESULTS_ALTERED, "待签结果的文件读不出") from error
+
+
+def _read_draft(room: RoomFolder, sitting: tables.SittingRow) -> ResultsDraft:
+    file = _draft_file(room)
+    payload, _ = unverified_payload(file.envelope)
+    manifest = parse_manifest(payload)
+    if (manifest.sitting_id, manifest.sequence) != (sitting.sitting_id, sitting.exports):
+        raise IntegrityError(RESULTS_ALTERED, "待签结果不是本场次最后固定的")
+    officials = {key_id(one.signing_key): one for one in room.centre().officials}
+    if not {one.keyid for one in file.witnesses} <= officials.keys():
+        raise IntegrityError(RESULTS_ALTERED, "待签结果上有不认识的签名")
+    return ResultsDraft(
+        manifest=manifest,
+        digest=hashlib.sha256(payload).hexdigest(),
+        signed_by=tuple(
+            SignedBy(official=officials[one.keyid], account=one.account) for one in file.witnesses
+        ),
+    )

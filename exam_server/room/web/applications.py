@@ -20,6 +20,7 @@ from exam_server.room.web.opening import opening_routes
 from exam_server.room.web.pair_acts import PAIRING
 from exam_server.room.web.proctor import ENROLLERS, WATCHERS, proctor_routes
 from exam_server.room.web.record_sheet import record_sheet_routes
+from exam_server.room.web.results import SIGNERS, results_routes
 from exam_server.room.web.staff import READERS, staff_routes
 from exam_server.web.application import PAGE_MISSING, build_application
 from exam_server.web.pages import MenuEntry
@@ -51,6 +52,7 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
             MenuEntry(path="/staff", label="考务", roles=frozenset(READERS)),
             MenuEntry(path=PAIRS_PATH, label="两人确认", roles=frozenset(PAIRING)),
             MenuEntry(path="/staff/record-sheet", label="记录单", roles=frozenset(READERS)),
+            MenuEntry(path="/results", label="结果", roles=frozenset(SIGNERS)),
             MenuEntry(path="/staff/audit", label="审计日志", roles=frozenset(READERS)),
         ),
         routes=[
@@ -60,6 +62,7 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
             *opening_routes(),
             *staff_routes(),
             *record_sheet_routes(),
+            *results_routes(),
             *pair_acts.routes(),
         ],
         folder=_HERE,

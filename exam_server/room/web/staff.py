@@ -1,4 +1,4 @@
-"""The staff page: what was imported, the room record, the export, and the audit log."""
+"""The staff page: what was imported, the room record, and the audit log."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,17 +10,15 @@ from starlette.routing import BaseRoute
 
 from exam_core.formats.audit_log import AuditEntry
 from exam_core.formats.trust_root import fingerprint
-from exam_core.model.states import SessionState, SittingState
+from exam_core.model.states import OVER_STATES, SessionState, SittingState
 from exam_server import limits
 from exam_server.accounts.roles import Role
-from exam_server.room.services.results import export_results
 from exam_server.room.services.staff_record import StaffRecord, read_record
 from exam_server.room.views import SITTING_TITLES, room_view
 from exam_server.room.web.context import RoomContext, context_of
 from exam_server.web.pages import render
 from exam_server.web.permissions import (
     GuardedRoute,
-    done_by,
     person_of,
     readable_by,
 )
@@ -34,17 +32,11 @@ def staff_routes() -> list[BaseRoute]:
         GuardedRoute("/staff", show_staff, permission=readable_by(*READERS)),
         GuardedRoute("/staff/audit", show_audit, permission=readable_by(*READERS)),
         GuardedRoute("/staff/audit.jsonl", send_audit, permission=readable_by(*READERS)),
-        GuardedRoute(
-            "/staff/export",
-            export,
-            permission=done_by(Role.STAFF, Role.CHIEF),
-            methods=["POST"],
-        ),
     ]
 
 
 async def show_staff(request: Request) -> Response:
-    """Imports, counts, the record of the sitting, the export form."""
+    """Imports, counts, the record of the sitting, the way to the results."""
     room = context_of(request)
     record = await asyncio.to_thread(read_record, room.store)
     return render(
@@ -58,8 +50,8 @@ async def show_staff(request: Request) -> Response:
             for seat in room.hub.state.seats.values()
             if not seat.is_spare
         ],
-        can_export=bool(person_of(request).roles & {Role.STAFF, Role.CHIEF}),
-        is_ended=room.hub.state.clock.state in {SittingState.ENDED, SittingState.CLOSED},
+        can_sign=bool(person_of(request).roles & {Role.STAFF, Role.CHIEF}),
+        is_ended=room.hub.state.clock.state in OVER_STATES,
         is_closed=room.hub.state.clock.state is SittingState.CLOSED,
     )
 
@@ -81,24 +73,6 @@ async def send_audit(request: Request) -> Response:
         b"".join(line + b"\n" for line in lines),
         media_type="application/jsonl",
         headers={"Content-Disposition": 'attachment; filename="audit.jsonl"'},
-    )
-
-
-async def export(request: Request) -> Response:
-    """Gives the .examresults file, sealed to whom the signed package names; closes the sitting.
-
-    Errors: 409 sitting.state, session.state.
-    """
-    room = context_of(request)
-    person = person_of(request)
-    bundle = await room.hub.steering.export(
-        lambda: export_results(room.store, room.folder, room.trail, actors=(person.name,))
-    )
-    name = f"{room.centre.centre_id}.examresults"
-    return Response(
-        bundle,
-        media_type="application/octet-stream",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
@@ -201,6 +175,9 @@ ACTION_TITLES = {
     "room_time_extended": "两人批准全场补时",
     "alarm_raised": "告警",
     "alarm_settled": "告警已处理",
+    "results_fixed": "固定并密封结果",
+    "results_signed": "官员签名结果",
+    "results_signature_refused": "结果签名被拒",
     "root_installed": "更换信任根",
     "checkpoint_taken": "签署日志检查点",
     "log_set_aside": "两人批准封存旧日志",

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor
 from exam_core.formats.journal_reading import Anomaly
-from exam_core.formats.results_bundle import ResultsManifest
+from exam_core.formats.results_content import (
+    ResultsManifest,
+)
 from exam_core.keys.model import AnswerKey
 from exam_core.model.identifiers import AdmissionNumber, CentreId
 from exam_server.store.marking.tables import (

@@ -28,7 +28,9 @@ from exam_core.formats.opening_bundle import read_opening_file
 from exam_core.formats.opening_locks import Locks, prove_by_code, unlock
 from exam_core.formats.paper_package import MAGIC as PACKAGE_MAGIC
 from exam_core.formats.paper_package import open_form, verify_package
-from exam_core.formats.results_bundle import MAGIC as RESULTS_MAGIC
+from exam_core.formats.results_bundle import (
+    MAGIC as RESULTS_MAGIC,
+)
 from exam_core.formats.results_bundle import open_results
 from exam_core.formats.trust_root import parse_root
 from exam_core.keys.package import MAGIC as KEY_MAGIC

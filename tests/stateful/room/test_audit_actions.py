@@ -1,14 +1,12 @@
 """A scripted exam leaves exactly the lines that it should, and two names where two people act."""
 
-import asyncio
-
 from exam_core.formats.audit_log import AuditEntry
 from exam_core.model.states import SittingEvent
-from exam_server.room.services.results import export_results
 from tests.support.audit_logs import read_entries
 from tests.support.live_room import WANG, LiveRoom
 from tests.support.room_world import RoomWorld
 from tests.support.scenes import run
+from tests.support.signed_results import export
 
 PAIRS = {
     "paper_opened",
@@ -16,6 +14,7 @@ PAIRS = {
     "opening_refused",
     "room_time_extended",
     "log_set_aside",
+    "results_exported",
 }
 """Actions that leave one line with two names."""
 
@@ -37,6 +36,10 @@ SCRIPT = [
     "session_submitted",
     "sitting_end",
     "checkpoint_taken",
+    "results_fixed",
+    "checkpoint_taken",
+    "results_signed",
+    "results_signed",
     "results_exported",
     "checkpoint_taken",
 ]
@@ -67,9 +70,7 @@ def test_a_scripted_exam_leaves_exactly_its_lines(world: RoomWorld) -> None:
         await core.finish()
         await course.change_sitting(SittingEvent.END, WANG)
         await core.finish()
-        await asyncio.to_thread(
-            export_results, room.store, room.folder, room.trail, actors=("zhao",)
-        )
+        await export(live)
         found.extend(read_entries(room.trail.lines()[before:]))
 
     run(world, scene)

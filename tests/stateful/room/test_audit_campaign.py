@@ -1,6 +1,5 @@
 """Ten thousand edits of the log of a real exam: each is found, and its place is named."""
 
-import asyncio
 from dataclasses import replace
 from itertools import islice
 
@@ -8,12 +7,12 @@ import pytest
 
 from exam_core.model.states import SittingEvent
 from exam_server import limits
-from exam_server.room.services.results import export_results
 from tests.support.audit_logs import SignedLog, attacks, chained, is_found, re_signed
 from tests.support.live_room import WANG, LiveRoom
 from tests.support.room_world import RoomWorld
 from tests.support.scale import times
 from tests.support.scenes import run
+from tests.support.signed_results import export
 
 EDITS = 10_000
 
@@ -39,9 +38,7 @@ def log(world: RoomWorld) -> SignedLog:
             await driver.submit()
         await room.hub.course.change_sitting(SittingEvent.END, WANG)
         await room.hub.core.finish()
-        await asyncio.to_thread(
-            export_results, room.store, room.folder, room.trail, actors=("zhao",)
-        )
+        await export(live)
         now = room.trail.snapshot()
         origin = now.checkpoints[0].split("\n")[0]
         key = world.folder.signing_key()

@@ -14,7 +14,6 @@ from exam_server import limits
 from exam_server.folder import STORAGE_FULL
 from exam_server.room.room_log import CheckpointReason, open_room_log
 from exam_server.room.serve import open_store
-from exam_server.room.services.results import export_results
 from tests.support import builders
 from tests.support.audit_logs import chained, read_entries
 from tests.support.fake_clock import FakeClock
@@ -22,6 +21,7 @@ from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import WANG, LiveRoom
 from tests.support.room_world import RoomWorld
 from tests.support.scenes import run
+from tests.support.signed_results import export
 
 
 def reasons(live: LiveRoom) -> list[str]:
@@ -62,9 +62,7 @@ def test_every_turn_of_the_exam_is_signed_and_reaches_the_kiosks(world: RoomWorl
         assert known == sorted(known)
 
         room = live.room
-        await room.hub.steering.export(
-            lambda: export_results(room.store, room.folder, room.trail, actors=("zhao",))
-        )
+        await export(live)
 
         assert reasons(live) == [
             "package_imported",
@@ -73,6 +71,7 @@ def test_every_turn_of_the_exam_is_signed_and_reaches_the_kiosks(world: RoomWorl
             "interval",
             "machine_swapped",
             "sitting_ended",
+            "results_fixed",
             "results_exported",
         ]
         assert room.trail.examine().findings == ()

@@ -17,10 +17,12 @@ from exam_core.formats.audit_log import AuditEntry
 from exam_core.formats.canonical import decode_canonical
 from exam_core.formats.journal_entries import SubmitReason
 from exam_core.formats.results_bundle import (
+    open_results,
+    seal_results,
+)
+from exam_core.formats.results_content import (
     ResultsContent,
     ResultsManifest,
-    build_results,
-    open_results,
 )
 from exam_core.model.states import SittingEvent, SittingState
 from exam_core.protocol.messages import Refused, Saved
@@ -28,7 +30,6 @@ from exam_server import limits
 from exam_server.folder import STORAGE_FULL
 from exam_server.machine import Machine
 from exam_server.room.services import results
-from exam_server.room.services.results import export_results
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
 from tests.support import builders
@@ -37,17 +38,7 @@ from tests.support.live_room import WANG, LiveRoom
 from tests.support.refusals import refuses
 from tests.support.room_world import RoomWorld, deliver
 from tests.support.scenes import closed_with, run, state_of, stored, until
-
-
-def make(live: LiveRoom) -> bytes:
-    """The export, as the staff page runs it."""
-    room = live.room
-    return export_results(room.store, room.folder, room.trail, actors=("zhao",))
-
-
-async def export(live: LiveRoom) -> bytes:
-    """The export of the running room."""
-    return await live.room.hub.steering.export(lambda: make(live))
+from tests.support.signed_results import close, export, fix, make_draft, sign
 
 
 def opened(
@@ -109,11 +100,11 @@ def gate_at_sealing(monkeypatch: pytest.MonkeyPatch) -> Gate:
     """The next export stands still once it has read what is in the database."""
     gate = Gate()
 
-    def build_later(*arguments: Any) -> bytes:
+    def seal_later(*arguments: Any) -> tuple[bytes, bytes]:
         gate.stop_here()
-        return build_results(*arguments)
+        return seal_results(*arguments)
 
-    monkeypatch.setattr(f"{results.__name__}.build_results", build_later)
+    monkeypatch.setattr(f"{results.__name__}.seal_results", seal_later)
     return gate
 
 
@@ -154,7 +145,7 @@ def test_what_was_taken_before_the_export_is_in_it(world: RoomWorld) -> None:
         await driver.send_frames(driver.segment_id, 2)
         await gate.reached()
         exporting = asyncio.create_task(export(live))
-        await until(lambda: state_of(live) is SittingState.CLOSED)
+        await until(lambda: state_of(live) is SittingState.SEALED)
         assert not exporting.done()
         gate.open()
         assert (await driver.expect(Saved)).frames == 4
@@ -195,7 +186,7 @@ def test_an_export_that_fails_closes_nothing(
 def test_a_sitting_that_is_closed_on_disk_stays_closed(
     world: RoomWorld,
 ) -> None:
-    """When only the last small file could not be written, nothing more is taken either."""
+    """When only the last small file could not be written, the next call goes on."""
     machine = Path(world.folder.config().machine)
     shutil.rmtree(machine, ignore_errors=True)
 
@@ -206,15 +197,129 @@ def test_a_sitting_that_is_closed_on_disk_stays_closed(
         with refuses(StorageError, "machine.registry"):
             await export(live)
         machine.unlink()  # noqa: ASYNC240  likewise
-        assert state_of(live) is SittingState.CLOSED
         driver.append(builders.response_recorded("i1.1", "B"))
         await driver.send_frames(driver.segment_id, 2)
         assert (await driver.expect(Refused)).code == "sitting.state"
         assert await export(live) == live.room.folder.results_file.read_bytes()
+        assert state_of(live) is SittingState.CLOSED
 
     run(world, scene)
     Machine(machine).refuse_open_sittings("key.sitting_open")
     assert len(list(machine.glob("*.json"))) == 1
+
+
+def test_results_that_are_fixed_on_disk_stay_fixed(world: RoomWorld) -> None:
+    """A fault after the commit does not open the room again: what came later would be lost."""
+
+    async def scene(live: LiveRoom) -> None:
+        driver = await late_kiosk(live)
+
+        def make_and_fail() -> None:
+            make_draft(live)
+            raise StorageError(STORAGE_FULL, "磁盘空间不足")
+
+        with refuses(StorageError, "storage.full"):
+            await live.room.hub.steering.fix_results(make_and_fail)
+        assert state_of(live) is SittingState.SEALED
+        driver.append(builders.response_recorded("i1.1", "B"))
+        await driver.send_frames(driver.segment_id, 2)
+        assert (await driver.expect(Refused)).code == "sitting.state"
+
+    run(world, scene)
+
+
+def test_two_officials_sign_before_there_is_a_file(world: RoomWorld) -> None:
+    """One is not enough, the same one is not two, and one person brings one key only."""
+
+    async def scene(live: LiveRoom) -> None:
+        await late_kiosk(live)
+        room = live.room
+        with refuses(StateError, "sitting.state"):
+            sign(live, "", 0)
+        draft = await fix(live)
+        assert state_of(live) is SittingState.SEALED
+        with refuses(StateError, "results.digest_shown"):
+            sign(live, "00" * 32, 0)
+        with refuses(StateError, "sitting.state"):
+            await close(live)
+        assert [one.official.name for one in sign(live, draft.digest, 0).signed_by] == ["王建国"]
+        with refuses(StateError, "official.signed"):
+            sign(live, draft.digest, 0)
+        with refuses(StateError, "sitting.state"):
+            await close(live)
+        assert not room.folder.results_file.exists()
+        for signer in (
+            results.Signer(account="zhang", session_key="another browser"),
+            results.Signer(account="another", session_key="session of zhang"),
+        ):
+            with refuses(StateError, "official.same_person"):
+                results.add_signature(
+                    room.store,
+                    room.folder,
+                    room.trail,
+                    signer,
+                    digest=draft.digest,
+                    key=builders.OFFICIAL_KEYS[1],
+                )
+        with refuses(StateError, "official.unknown"):
+            results.add_signature(
+                room.store,
+                room.folder,
+                room.trail,
+                results.Signer(account="zhao", session_key="b"),
+                digest=draft.digest,
+                key=builders.STRANGER,
+            )
+        sign(live, draft.digest, 1)
+        bundle = await close(live)
+        manifest, _ = opened(live, bundle)
+        assert manifest == draft.manifest
+        assert state_of(live) is SittingState.CLOSED
+        with refuses(StateError, "sitting.state"):
+            sign(live, draft.digest, 2)
+
+    run(world, scene)
+
+
+def test_a_crash_between_the_steps_loses_nothing(world: RoomWorld) -> None:
+    """A restarted room has the draft and its first signature, and goes on to the same file."""
+
+    async def first(live: LiveRoom) -> None:
+        await late_kiosk(live)
+        draft = await fix(live)
+        sign(live, draft.digest, 0)
+
+    async def second(live: LiveRoom) -> None:
+        assert state_of(live) is SittingState.SEALED
+        draft = await fix(live)
+        assert [one.account for one in draft.signed_by] == ["zhang"]
+        sign(live, draft.digest, 1)
+        bundle = await close(live)
+        assert opened(live, bundle)[0] == draft.manifest
+        assert await export(live) == bundle
+
+    run(world, first)
+    run(world, second)
+
+
+@pytest.mark.parametrize("name", ["draft.json", "sealed.age"])
+def test_a_draft_that_was_changed_is_not_signed_out(world: RoomWorld, name: str) -> None:
+    """Whoever writes into the folder between the steps gets no signed file."""
+
+    async def scene(live: LiveRoom) -> None:
+        await late_kiosk(live)
+        draft = await fix(live)
+        sign(live, draft.digest, 0)
+        sign(live, draft.digest, 1)
+        file = live.room.folder.path / "results" / name
+        data = file.read_bytes()
+        file.write_bytes(data[:-20] + b"x" * 20)
+        with refuses(IntegrityError, "results.altered"):
+            await close(live)
+        file.write_bytes(data)
+        opened(live, await close(live))
+
+    run(world, scene)
 
 
 def test_a_running_or_collecting_room_is_not_disturbed(world: RoomWorld) -> None:
@@ -258,11 +363,15 @@ def test_the_results_are_sealed_to_whom_headquarters_named(world: RoomWorld) -> 
         assert opened(live, bundle)[0].counts.rostered == 4
         with refuses(IntegrityError, "seal.open"):
             opened(live, bundle, generate_identity())
-        last = decode_canonical(live.room.trail.lines()[-2], AuditEntry, "audit.malformed", "")
-        assert last.action == "results_exported"
-        assert last.details["recipients"] == builders.recipient()
+        entries = [
+            decode_canonical(line, AuditEntry, "audit.malformed", "")
+            for line in live.room.trail.lines()
+        ]
+        fixed, *signed, exported = [one for one in entries if one.action.startswith("results_")]
+        assert fixed.details["recipients"] == builders.recipient()
+        assert [one.subject for one in signed] == ["王建国", "李秀英"]
+        assert exported.actors == ("zhang", "zhao")
         assert await export(live) == bundle
-        assert make(live) == bundle
 
     run(world, scene)
 
@@ -276,7 +385,7 @@ def test_another_package_on_disk_chooses_no_reader(world: RoomWorld) -> None:
         file = folder.package_file(live.room.hub.state.package_sha256)
         package = file.read_bytes()
         file.write_bytes(package[:-1])
-        with refuses(InputError, "package.malformed"):
+        with refuses(InputError, "package.size"):
             await export(live)
         file.write_bytes(deliver(folder.centre(), forms=5).package)
         with refuses(IntegrityError, "package.altered"):

@@ -7,7 +7,7 @@ from exam_core.formats.journal import SegmentWriter
 from exam_core.formats.journal_entries import encode_entry
 from exam_core.model.identifiers import SeatId
 from exam_core.protocol.messages import Refused, Save
-from exam_server.room.services.results import _records
+from exam_server.room.services.results_collecting import collect_sessions
 from exam_server.store import room as tables
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
@@ -110,7 +110,7 @@ def test_a_segment_keeps_the_key_of_the_kiosk_that_attached_it(world: RoomWorld)
             ledger = session_of(live, driver).ledgers[driver.segment_id]
             assert ledger.signing_key == driver.claimed_key
             with live.room.store.transaction() as db:
-                (record,) = _records(db)
+                (record,) = collect_sessions(db)
             (segment,) = record.segments
             assert (segment.seat_id, segment.signing_key) == (SeatId("A01"), driver.claimed_key)
 

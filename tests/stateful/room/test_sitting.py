@@ -4,18 +4,20 @@ import pytest
 
 from exam_core.errors import StorageError
 from exam_core.formats.journal_entries import SubmitReason
-from exam_core.formats.results_bundle import open_results
+from exam_core.formats.results_bundle import (
+    open_results,
+)
 from exam_core.model.states import SessionState, SittingEvent, SittingState
 from exam_core.protocol.messages import Refused
 from exam_core.protocol.orders import Begin, Clock, End
 from exam_server import limits
 from exam_server.folder import STORAGE_FULL
 from exam_server.room.services import conduct
-from exam_server.room.services.results import export_results
 from tests.support import builders
 from tests.support.live_room import WANG, LiveRoom
 from tests.support.room_world import RoomWorld
 from tests.support.scenes import run, session_of, state_of, until
+from tests.support.signed_results import export
 
 DURATION_MS = 5_400_000
 
@@ -114,11 +116,7 @@ def test_the_end_closes_sessions_that_never_began(world: RoomWorld) -> None:
         assert (await driver.expect(End)).reason == "proctor"
         await driver.submit(SubmitReason.PROCTOR)
 
-        def make() -> bytes:
-            room = live.room
-            return export_results(room.store, room.folder, room.trail, actors=("zhao",))
-
-        bundle = await live.room.hub.steering.export(make)
+        bundle = await export(live)
         manifest, content = open_results(
             bundle, builders.GRADING_IDENTITY, live.room.folder.centre()
         )
@@ -134,7 +132,7 @@ def test_the_end_closes_sessions_that_never_began(world: RoomWorld) -> None:
         assert live.room.hub.state.clock.state is SittingState.CLOSED
         await driver.send_frames(driver.segment_id, 0)
         assert (await driver.expect(Refused)).code == "sitting.state"
-        assert await live.room.hub.steering.export(make) == bundle
+        assert await export(live) == bundle
 
     run(world, scene)
 

@@ -40,7 +40,9 @@ from exam_core.formats.opening_bundle import (
 )
 from exam_core.formats.opening_locks import prove_by_code
 from exam_core.formats.paper_package import MAGIC, PAYLOAD_TYPE, open_form, verify_package
-from exam_core.formats.results_bundle import open_results
+from exam_core.formats.results_bundle import (
+    open_results,
+)
 from exam_core.formats.signed_file import join_signed_file
 from exam_core.formats.trust_root import encode_root, parse_root
 from exam_core.keys import package as key_package
@@ -49,7 +51,6 @@ from exam_core.model.identifiers import FormNumber
 from tests.support import builders
 from tests.support.builders import (
     APPROVER,
-    CENTRE_KEY,
     GRADING_IDENTITY,
     JOURNAL_KEY,
     OPENING_CODE,
@@ -225,7 +226,7 @@ def _read_signed_results(plaintext: bytes) -> Any:
     sealed = seal(plaintext, [RECIPIENT])
     manifest = builders.results_manifest(content_sha256=hashlib.sha256(sealed).hexdigest())
     kind = results_bundle._PAYLOAD_TYPE
-    envelope = sign_envelope(encode_canonical(manifest), kind, [CENTRE_KEY])
+    envelope = sign_envelope(encode_canonical(manifest), kind, builders.RESULTS_KEYS)
     data = join_signed_file(results_bundle.MAGIC, envelope, sealed)
     return open_results(data, GRADING_IDENTITY, builders.centre())[1]
 
@@ -398,9 +399,11 @@ def test_mutants_of_a_root_never_keep_its_fingerprint() -> None:
 def test_mutants_of_a_checkpoint_are_refused() -> None:
     """No damaged checkpoint opens to another state of the log, nor to the same one."""
     origin = room_origin(builders.CENTRE_ID, builders.SITTING_ID)
-    key = public_key_of(CENTRE_KEY)
+    key = public_key_of(builders.CENTRE_KEY)
     lines = _audit_file().splitlines()
-    original = sign_checkpoint(checkpoint_of(lines, origin=origin, head=AUDIT_HEAD), CENTRE_KEY)
+    original = sign_checkpoint(
+        checkpoint_of(lines, origin=origin, head=AUDIT_HEAD), builders.CENTRE_KEY
+    )
     assert open_checkpoint(original, origin=origin, key=key).size == len(lines)
     count = mutant_times(10_000)
 

@@ -24,12 +24,13 @@ from tests.support.refusals import refuses
 # Written out once more by hand, so that a slip in the table is seen: one row a state, one letter
 # an event in the order of the enumeration, "-" where the event is illegal.
 SITTINGS = {
-    "prepared": "opened - - - - -",
-    "opened": "- running - - - -",
-    "running": "- - held - ended -",
-    "held": "- - - running ended -",
-    "ended": "- - - - - closed",
-    "closed": "- - - - - -",
+    "prepared": "opened - - - - - -",
+    "opened": "- running - - - - -",
+    "running": "- - held - ended - -",
+    "held": "- - - running ended - -",
+    "ended": "- - - - - sealed -",
+    "sealed": "- - - - - - closed",
+    "closed": "- - - - - - -",
 }
 SESSIONS = {
     "initial": "interacting - - - - closed",

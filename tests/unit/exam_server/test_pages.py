@@ -220,14 +220,6 @@ def test_join_codes_are_made_for_every_seat_without_a_kiosk(pages: Pages) -> Non
     assert not any(code in log for code in codes.values())
 
 
-def test_export_before_the_end_is_refused(pages: Pages) -> None:
-    """And the page asks nobody who shall read the results."""
-    early = pages.request("POST", "/staff/export", "zhao")
-    assert early.json()["code"] == "sitting.state"
-    page = pages.request("GET", "/staff", "zhao", headers=WEB_PAGE).text
-    assert "recipient" not in page
-
-
 def test_the_audit_page_has_words_for_every_action(pages: Pages) -> None:
     """No action shows by its code alone in a prepared room."""
     html = pages.request("GET", "/staff/audit", "sun", headers=WEB_PAGE).text

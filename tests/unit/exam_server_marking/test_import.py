@@ -19,7 +19,9 @@ from exam_core.formats.journal_entries import (
     SegmentStarted,
     encode_entry,
 )
-from exam_core.formats.results_bundle import SessionRecord
+from exam_core.formats.results_content import (
+    SessionRecord,
+)
 from exam_core.keys.package import build_key_package
 from exam_core.model.identifiers import (
     CentreId,
@@ -92,13 +94,30 @@ def test_written_responses_that_are_not_empty_become_tasks(tmp_path: Path) -> No
 
 
 def test_the_same_results_again_change_nothing(tmp_path: Path) -> None:
-    """The same bundle, and the same results sealed anew, are recognised."""
+    """The same file is recognised."""
+    with empty_site(tmp_path) as world:
+        files = write_world_files(tmp_path, recipient_of(world.identity))
+        import_centre(world.site, files["centre.signed"].read_bytes(), actor="t")
+        package = files["paper.examkey"].read_bytes()
+        import_key(world.site, package, world.identity, actor="t")
+        data = files["room.examresults"].read_bytes()
+        assert import_results(world.site, data, world.identity, actor="t").is_new
+        before = _state(world)
+        assert not import_results(world.site, data, world.identity, actor="t").is_new
+        assert _state(world) == before
+
+
+def test_other_bytes_of_the_same_sequence_are_refused_and_logged(tmp_path: Path) -> None:
+    """A room gives one file for a sequence: a second one has somebody behind it."""
     with filled_site(tmp_path) as world:
         before = _state(world)
-        again = world_results(recipient=recipient_of(world.identity))
-        assert not import_results(world.site, again, world.identity, actor="t").is_new
-        assert not import_results(world.site, again, world.identity, actor="t").is_new
+        with pytest.raises(ExamError) as refused:
+            _import(world)
+        assert refused.value.code == "results.conflict"
         assert _state(world) == before
+        log = (tmp_path / "site" / "audit.jsonl").read_text().splitlines()
+        assert '"results_refused"' in log[-1]
+        assert "results.conflict" in log[-1]
 
 
 def test_a_later_bundle_takes_the_place_of_an_unmarked_one(tmp_path: Path) -> None:
@@ -112,7 +131,11 @@ def test_a_later_bundle_takes_the_place_of_an_unmarked_one(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("sequence", "is_marked", "code"),
-    [(2, True, "results.marked"), (1, False, "results.sequence")],
+    [
+        (2, True, "results.marked"),
+        (1, False, "results.conflict"),
+        (0, False, "results.sequence"),
+    ],
 )
 def test_a_bundle_that_may_not_replace_is_refused(
     tmp_path: Path, sequence: int, code: str, *, is_marked: bool
@@ -327,10 +350,10 @@ def test_a_later_bundle_brings_its_own_anomalies(tmp_path: Path) -> None:
     """Those of the bundle before go with it."""
     bad, _ = KEEPS_ALL["sealed nonsense"]
     with filled_site(tmp_path) as world:
-        _import(world, sequence=2, **_with_first(bad))
         again = world_results(
             recipient=recipient_of(world.identity), sequence=2, **_with_first(bad)
         )
+        assert import_results(world.site, again, world.identity, actor="t").is_new
         assert not import_results(world.site, again, world.identity, actor="t").is_new
         _import(world, sequence=3)
         assert _anomalies(world) == []
@@ -373,7 +396,7 @@ def test_a_person_of_two_centres_is_refused(tmp_path: Path) -> None:
         import_centre(world.site, sign_centre(other, HEADQUARTERS), actor="t")
         before = _state(world)
         with pytest.raises(ExamError) as refused:
-            _import(world, centre_id=second, signing_key=builders.STRANGER)
+            _import(world, centre_id=second, keys=(builders.STRANGER, *builders.OFFICIAL_KEYS))
         assert refused.value.code == "results.candidate"
         with pytest.raises(ExamError) as refused:
             _import(world, centre_id=second)

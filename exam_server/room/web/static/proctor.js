@@ -42,7 +42,7 @@ function showRoom(now) {
   }
   byId("storage").hidden = !now.storage_problem;
   byId("storage").textContent = now.storage_problem;
-  byId("not-open").hidden = now.is_opened || ["ended", "closed"].includes(now.state);
+  byId("not-open").hidden = now.is_opened || ["ended", "sealed", "closed"].includes(now.state);
   for (const button of document.querySelectorAll("[data-states]")) {
     const isDue = button.dataset.states.split(" ").includes(now.state);
     button.disabled = !isDue || (button.id === "start" && !now.is_opened);
