@@ -79,6 +79,7 @@ GROUPS: tuple[Group, ...] = (
         (_pytest("tests/fault/server", "tests/stateful/room"),),
     ),
     Group("malformed files", 150, (_pytest(*PARALLEL, "tests/fault/files"),), long_factor=100),
+    Group("teeth", 120, (_pytest(*PARALLEL, "-rP", "tests/teeth"),)),
     Group(
         "kiosk",
         300,

@@ -1,5 +1,7 @@
 """The opening code catches every slip inside a group before the slow part begins."""
 
+from collections import Counter
+
 import pytest
 
 from exam_core.crypto import opening_code
@@ -54,6 +56,18 @@ def test_every_swap_of_neighbours_is_caught(groups: list[str]) -> None:
 def test_other_texts_are_no_group(group: str) -> None:
     """A group is five ASCII digits."""
     assert not group_is_valid(group)
+
+
+def test_no_digits_are_drawn_more_often_than_others() -> None:
+    """Of 30,000 drawn groups each of ten ranges has its share: a remainder would favour low ones.
+
+    The bound of the chi-square is passed by chance once in ten million runs.
+    """
+    bodies = [int(group[:4]) for _ in range(5_000) for group in generate_code().split()]
+    counts = Counter(body // 1_000 for body in bodies)
+    expected = len(bodies) / 10
+
+    assert sum((counts[n] - expected) ** 2 / expected for n in range(10)) < 52  # 9 degrees
 
 
 def test_drawn_codes_parse_to_themselves() -> None:

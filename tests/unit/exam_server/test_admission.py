@@ -137,6 +137,10 @@ def test_a_log_in_after_the_connection_died_voids_the_old_token(door: Door) -> N
     assert first.reply.session_id == second.reply.session_id
     assert not second.is_new
     assert not admission.token_matches(first.reply.token, second.token_sha256)
+    with door.store.transaction() as db:
+        kept = tables.find_session_of(db, door.first.admission_number)
+        assert kept is not None
+        assert kept.token_sha256 == second.token_sha256, "a restarted server knows the newest, too"
 
 
 def test_nobody_logs_in_after_handing_in_or_after_the_end(door: Door) -> None:
