@@ -26,4 +26,5 @@ draw_tries_max = 30_000  # about ten seconds; then the demands are too tight for
 ratio_milli_max = 1_000_000_000
 
 # Publishing
+form_image_bytes_max = 64 * MIB  # a kiosk holds all pictures of its form in memory
 key_file_bytes_max = 64 * KIB

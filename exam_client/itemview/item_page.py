@@ -1,4 +1,4 @@
-"""One item on one page: its heading, its material if it is a case, and its parts."""
+"""One item on one page: its heading, its pictures, its material if it is a case, its parts."""
 
 # ruff: noqa: N802  overridden methods have Qt's names
 
@@ -19,12 +19,13 @@ from PySide6.QtWidgets import (
 from exam_client.itemview.blanks_view import BlanksView
 from exam_client.itemview.choices_view import ChoicesView
 from exam_client.itemview.clipboard import OwnClipboard
+from exam_client.itemview.image_view import ImageView
 from exam_client.itemview.marks import Mark, MarkSign
 from exam_client.itemview.part_view import PartView
 from exam_client.itemview.short_answer_view import ShortAnswerView
 from exam_client.itemview.text_flow import TextFlow
 from exam_client.itemview.wording import choice_index_of_key, points_text
-from exam_core.model.identifiers import ItemId, PartId
+from exam_core.model.identifiers import ImageId, ItemId, PartId
 from exam_core.model.items import CHOICE_TYPES, TITLES_ZH, Item, ItemType, Part
 from exam_core.model.responses import Response
 
@@ -47,10 +48,19 @@ class ItemPage(QWidget):
     pending_changed = Signal(bool)
 
     def __init__(
-        self, item: Item, number: int, parent: QWidget | None = None, *, clipboard: OwnClipboard
+        self,
+        item: Item,
+        number: int,
+        parent: QWidget | None = None,
+        *,
+        clipboard: OwnClipboard,
+        images: Mapping[ImageId, bytes] | None = None,
     ) -> None:
         super().__init__(parent)
         self.item = item
+        self._images = [
+            ImageView(image, (images or {}).get(image.image_id)) for image in item.images
+        ]
         self.setObjectName(f"item_{item.item_id}")
         self.setAccessibleName(self.tr("第 %1 题").replace("%1", str(number)))
         self._views = [_part_view(part, clipboard) for part in item.parts]
@@ -64,7 +74,7 @@ class ItemPage(QWidget):
         if item.item_type is ItemType.CASE:
             column.addWidget(self._make_case(), 1)
         else:
-            column.addWidget(_scrolled(self._views, self, margin=28), 1)
+            column.addWidget(_scrolled([*self._images, *self._views], self, margin=28), 1)
 
     @property
     def item_id(self) -> ItemId:
@@ -160,7 +170,7 @@ class ItemPage(QWidget):
         splitter.setObjectName("case_splitter")
         splitter.setChildrenCollapsible(False)
         splitter.setHandleWidth(14)
-        material = _scrolled([TextFlow([self.item.material])], splitter, margin=28)
+        material = _scrolled([*self._images, TextFlow([self.item.material])], splitter, margin=28)
         material.setObjectName("case_material")
         material.setAccessibleName(self.tr("案例材料"))
         material.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

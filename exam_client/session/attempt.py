@@ -22,7 +22,7 @@ from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import ExamError, StateError, declare
 from exam_core.formats.journal import receipt_of
 from exam_core.formats.journal_entries import CheckpointSeen, OrderKind, OrderTaken, SubmitReason
-from exam_core.formats.paper_package import PaperPackage, open_form
+from exam_core.formats.paper_package import PaperPackage, open_form, open_image
 from exam_core.model.identifiers import ItemId, PartId, SeatId, SegmentId, SessionId
 from exam_core.model.responses import Response
 from exam_core.model.states import SESSION_STATE
@@ -263,6 +263,7 @@ class Attempt:
                 paper_id=package.manifest.paper_id,
                 form_number=begin.form_number,
             )
+            images = {seal.image_id: open_image(package, seal) for seal in form.image_seals}
         except ExamError as error:
             self._package = None  # the server may have another one by now
             self.alarm(error.code, error.message)
@@ -270,6 +271,7 @@ class Attempt:
         self.clock.start_from(package.manifest.duration_ms - begin.time_left_ms)
         self.paper = OpenPaper(
             form,
+            images=images,
             manifest_sha256=package.manifest_sha256,
             session_id=self.resume.session_id,
             seat_id=self._ports.seat_id,

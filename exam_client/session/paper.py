@@ -27,7 +27,7 @@ from exam_core.formats.journal_entries import (
     SubmitReason,
 )
 from exam_core.formats.journal_merge import PlacedEntry
-from exam_core.model.identifiers import ItemId, PartId, SeatId, SegmentId, SessionId
+from exam_core.model.identifiers import ImageId, ItemId, PartId, SeatId, SegmentId, SessionId
 from exam_core.model.items import Form
 from exam_core.model.responses import Response, check_fits
 
@@ -42,6 +42,7 @@ class OpenPaper:
 
     Args:
         form: The opened form.
+        images: Its pictures, opened.
         manifest_sha256: Of the package that it came from.
         session_id: Whose it is.
         seat_id: Where this machine stands.
@@ -57,6 +58,7 @@ class OpenPaper:
     def __init__(
         self,
         form: Form,
+        images: Mapping[ImageId, bytes],
         *,
         manifest_sha256: str,
         session_id: SessionId,
@@ -67,6 +69,7 @@ class OpenPaper:
         clock_ms: Callable[[], int],
     ) -> None:
         self.form = form
+        self.images = images
         self.answers = Answers()
         self._manifest_sha256 = manifest_sha256
         self._session_id = session_id

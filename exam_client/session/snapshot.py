@@ -12,6 +12,7 @@ from exam_core.formats.journal_entries import SubmitReason
 from exam_core.model.identifiers import (
     AdmissionNumber,
     CentreId,
+    ImageId,
     ItemId,
     PartId,
     SeatId,
@@ -115,6 +116,7 @@ class KioskSnapshot:
         has_package: The sealed paper is here and verified.
         is_logging_in: A log-in was sent and is not answered yet.
         form: The paper, in memory only; None until the proctor's start.
+        images: The pictures of the form, in memory only.
         responses: The response that holds for each part that was ever answered.
         flagged: Items marked for review.
         saved: The weakest state among all responses and flags; ON_SERVER when there is none.
@@ -141,6 +143,7 @@ class KioskSnapshot:
     has_package: bool = False
     is_logging_in: bool = False
     form: Form | None = None
+    images: Mapping[ImageId, bytes] = field(default_factory=dict, repr=False)
     responses: Mapping[PartId, Response] = field(default_factory=dict)
     flagged: frozenset[ItemId] = frozenset()
     saved: SavedState = SavedState.ON_SERVER

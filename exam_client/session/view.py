@@ -102,6 +102,7 @@ def _with_session(
         is_present=core.is_present,
         has_package=before.has_package,
         form=None if paper is None else paper.form,
+        images={} if paper is None else paper.images,
         responses={} if paper is None else dict(paper.answers.responses),
         flagged=frozenset() if paper is None else frozenset(paper.answers.flagged),
         saved=_weakest({*saved_parts.values(), *saved_flags.values()}),

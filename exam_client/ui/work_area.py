@@ -55,7 +55,7 @@ class WorkArea(QWidget):
         """Bring an item to the front and put the focus where answering begins."""
         page = self._pages.get(item.item_id)
         if page is None:
-            page = ItemPage(item, number, clipboard=self._clipboard)
+            page = ItemPage(item, number, clipboard=self._clipboard, images=snapshot.images)
             page.response_given.connect(self.response_given)
             page.pending_changed.connect(self.pending_changed)
             self._pages[item.item_id] = page

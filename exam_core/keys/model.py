@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from exam_core import limits
 from exam_core.errors import InputError, declare
 from exam_core.model.identifiers import (
     BankItemId,
@@ -20,6 +21,7 @@ from exam_core.model.identifiers import (
     PaperId,
     PartId,
 )
+from exam_core.model.images import MediaType, check_image_size
 from exam_core.model.items import CHOICE_TYPES, ItemType
 
 KEY_MALFORMED = declare("key.malformed", "答案包内容不合规定，请联系命题单位重新制作。")
@@ -107,6 +109,23 @@ class KeyedPart(_Value, frozen=True, kw_only=True):
         return "" if self.points_milli > 0 else "分值必须大于零"
 
 
+class KeyedImage(_Value, frozen=True, kw_only=True):
+    """A picture of an item in the author's words; `sha256` names its bytes, in hex."""
+
+    sha256: str
+    media_type: MediaType
+    width: int
+    height: int
+    alternative_text: str
+
+    def __post_init__(self) -> None:
+        check_image_size(self.width, self.height)
+        if not _SECRET_TEXT.fullmatch(self.sha256):
+            raise InputError(KEY_MALFORMED, "图片摘要不对")
+        if not 0 < len(self.alternative_text) <= limits.image_text_chars_max:
+            raise InputError(KEY_MALFORMED, "图片说明为空或过长")
+
+
 class KeyedItem(_Value, frozen=True, kw_only=True):
     """An item as authored, with keys: what scoring, marking and analysis work from.
 
@@ -123,6 +142,7 @@ class KeyedItem(_Value, frozen=True, kw_only=True):
     parts: tuple[KeyedPart, ...]
     material: str = ""
     explanation: str = ""
+    images: tuple[KeyedImage, ...] = ()
 
 
 class MappedPart(_Value, frozen=True, kw_only=True):

@@ -3,12 +3,14 @@
 Both are secret until the sitting has closed: the record holds the seed, the draft the keys.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from exam_core.errors import InputError, declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.keys.model import KeyedItem, ScoringScheme
-from exam_core.model.identifiers import BankItemId, FormNumber, PaperId
+from exam_core.model.identifiers import BankItemId, FormNumber, ImageId, PaperId
 from paper_builder.assembly.blueprint import Blueprint
 from paper_builder.assembly.layout import LaidOutForm
 from paper_builder.assembly.table import TableMethod
@@ -58,8 +60,20 @@ class DrawRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise InputError(DRAFT_FILE, f"不认识的组卷方法 {self.method[:30]}")
 
 
+class DraftImage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A picture under its name on this paper, with its bytes and their SHA-256 in hex."""
+
+    image_id: ImageId
+    sha256: str
+    content: bytes
+
+
 class PaperDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A paper before sealing: items with keys and the points of this paper, forms and maps."""
+    """A paper before sealing: items with keys and the points of this paper, forms and maps.
+
+    `images` are the pictures of its items by their ids. A draw names them; their bytes are added
+    from the bank (`with_images`), because a draw is a function of facts alone.
+    """
 
     paper_id: PaperId
     title: str
@@ -67,6 +81,33 @@ class PaperDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     scoring: ScoringScheme
     items: tuple[KeyedItem, ...]
     forms: tuple[LaidOutForm, ...]
+    images: tuple[DraftImage, ...] = ()
+
+
+def with_images(draft: PaperDraft, contents: Mapping[str, bytes]) -> PaperDraft:
+    """The draft with the bytes of its pictures, given by their SHA-256 in hex.
+
+    Raises:
+        KeyError: A picture of the paper is not among them.
+    """
+    named = _image_digests(draft)
+    images = tuple(
+        DraftImage(image_id=name, sha256=digest, content=contents[digest])
+        for name, digest in sorted(named.items())
+    )
+    return msgspec.structs.replace(draft, images=images)
+
+
+def _image_digests(draft: PaperDraft) -> dict[ImageId, str]:
+    """The digest of every picture on the paper; item and form list them in the same order."""
+    keyed = {item.bank_item_id: item for item in draft.items}
+    found: dict[ImageId, str] = {}
+    for laid_out in draft.forms[:1]:  # every form has the same items
+        for item, mapped in zip(laid_out.form.items, laid_out.form_map.items, strict=True):
+            sources = keyed[mapped.bank_item_id].images
+            for image, source in zip(item.images, sources, strict=True):
+                found[image.image_id] = source.sha256
+    return found
 
 
 def encode_record(record: DrawRecord) -> bytes:

@@ -12,16 +12,19 @@ from exam_core.keys.model import (
     LETTERS,
     BlanksKey,
     FormMap,
+    KeyedImage,
     KeyedItem,
     KeyedPart,
     MappedItem,
     MappedPart,
 )
-from exam_core.model.identifiers import ChoiceId, FormNumber, ItemId, PaperId, PartId
+from exam_core.model.identifiers import ChoiceId, FormNumber, ImageId, ItemId, PaperId, PartId
+from exam_core.model.images import ItemImage
 from exam_core.model.items import Choice, Form, Item, ItemType, Part
 from paper_builder.assembly.rng import Drbg
 
 _ID_WORDS = 2  # 64 bits, 16 hex digits
+_IMAGE_ID_WORDS = 4  # 128 bits, 32 hex digits
 
 
 class LaidOutForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,10 +65,16 @@ def lay_out_form(
     )
 
 
+def image_id(key: bytes, sha256: str) -> ImageId:
+    """The name of a picture on this paper: the same on every form, and of no other paper."""
+    return ImageId(Drbg(key, f"image/{sha256}").hex_digits(_IMAGE_ID_WORDS))
+
+
 class _FormMaker:
     def __init__(self, key: bytes, form_number: FormNumber) -> None:
         self._choices = Drbg(key, f"form/{form_number}/choices")
         self._ids = Drbg(key, f"form/{form_number}/ids")
+        self._key = key
         self._taken: set[str] = set()
 
     def item(self, source: KeyedItem) -> tuple[Item, MappedItem]:
@@ -76,6 +85,7 @@ class _FormMaker:
             item_type=source.item_type,
             parts=tuple(part for part, _ in parts),
             material=source.material,
+            images=tuple(self._image(image) for image in source.images),
         )
         mapped = MappedItem(
             item_id=item_id,
@@ -83,6 +93,15 @@ class _FormMaker:
             parts=tuple(mapped_part for _, mapped_part in parts),
         )
         return item, mapped
+
+    def _image(self, source: KeyedImage) -> ItemImage:
+        return ItemImage(
+            image_id=image_id(self._key, source.sha256),
+            media_type=source.media_type,
+            width=source.width,
+            height=source.height,
+            alternative_text=source.alternative_text,
+        )
 
     def _part(self, source: KeyedPart) -> tuple[Part, MappedPart]:
         part_id = PartId(self._new_id())

@@ -44,5 +44,5 @@ def take_in(
         StorageError: `bank.storage`; the bank is unchanged.
     """
     with ItemBank.open(location, is_new_allowed=True) as bank:
-        counts = bank.put(read.items, read.remarks, on_progress)
+        counts = bank.put(read.items, read.remarks, on_progress, images=read.images)
     return ImportReport(read=read, counts=counts)

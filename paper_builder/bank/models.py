@@ -36,6 +36,15 @@ class ItemRow(Base):
     remark: Mapped[str] = mapped_column(Text)
 
 
+class ImageRow(Base):
+    """The bytes of a picture, by their digest; pictures are inserted, never changed."""
+
+    __tablename__ = "image"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class ItemVersionRow(Base):
     """One version of an item, for ever; `content` is the canonical KeyedItem."""
 

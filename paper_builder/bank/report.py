@@ -33,12 +33,14 @@ class Finding:
 class ReadResult:
     """What a file gave: good items in order, and what was found on the way.
 
-    `problems` are items left out; `notes` are items that came in after mending.
+    `images` are the pictures of those items, by SHA-256 in hex. `problems` are items left out;
+    `notes` are items that came in after mending.
     """
 
     file: str
     items: list[KeyedItem] = field(default_factory=list)
     remarks: dict[BankItemId, str] = field(default_factory=dict)
+    images: dict[str, bytes] = field(default_factory=dict)
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     problems_unlisted: int = 0

@@ -3,6 +3,7 @@
 One call is one transaction: it happens whole, or `bank.storage` is raised and nothing changed.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,15 +13,15 @@ from typing import NamedTuple, Self
 import msgspec
 from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, select, update
 
-from exam_core.errors import InputError
+from exam_core.errors import InputError, StorageError
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.keys.model import KeyedItem
 from exam_core.model.identifiers import BankItemId
 from exam_core.model.items import ItemType
 from paper_builder.bank.check import ITEM_MALFORMED, check_item
 from paper_builder.bank.coverage import Coverage
-from paper_builder.bank.database import open_engine, storage_errors
-from paper_builder.bank.models import ItemRow, ItemVersionRow
+from paper_builder.bank.database import BANK_STORAGE, open_engine, storage_errors
+from paper_builder.bank.models import ImageRow, ItemRow, ItemVersionRow
 from paper_builder.bank.report import PutCounts
 from paper_builder.content import content_sha256
 
@@ -78,8 +79,12 @@ class ItemBank:
         items: Sequence[KeyedItem],
         remarks: Mapping[BankItemId, str] | None = None,
         on_progress: Progress = lambda _count: None,
+        *,
+        images: Mapping[str, bytes] | None = None,
     ) -> PutCounts:
         """Take all these items in, in one transaction; all are on disk when this returns.
+
+        `images` are their pictures by SHA-256 in hex; the bank keeps each once, for ever.
 
         An id that is new is added; one with other content becomes its next version; one with the
         same content is left as it is. The versions that the items name do not matter.
@@ -104,6 +109,7 @@ class ItemBank:
                 added += now_added
                 changed += now_changed
                 on_progress(len(chunk))
+            _put_images(db, images or {})
             _put_remarks(db, items, remarks or {})
         return PutCounts(added=added, changed=changed, unchanged=len(items) - added - changed)
 
@@ -140,6 +146,22 @@ class ItemBank:
                 .order_by(ItemVersionRow.version)
             )
             return [_decode(content) for (content,) in rows]
+
+    def images(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """The pictures with these digests, whole.
+
+        Raises:
+            StorageError: `bank.storage`, also when one is missing or was changed.
+        """
+        found: dict[str, bytes] = {}
+        with storage_errors(), self._engine.connect() as db:
+            for digest in sorted(set(digests)):
+                query = select(ImageRow.content).where(ImageRow.sha256 == digest)
+                content = db.execute(query).scalar_one_or_none()
+                if content is None or hashlib.sha256(content).hexdigest() != digest:
+                    raise StorageError(BANK_STORAGE, f"题库中的图片 {digest[:16]} 缺失或已损坏")
+                found[digest] = content
+        return found
 
     def remarks(self) -> dict[BankItemId, str]:
         """The authors' remarks, of items that have one.
@@ -215,6 +237,13 @@ def _held(db: Connection, ids: Iterable[BankItemId]) -> dict[BankItemId, _Held]:
         ItemRow.bank_item_id.in_(list(ids))
     )
     return {BankItemId(name): _Held(version, digest) for name, version, digest in db.execute(query)}
+
+
+def _put_images(db: Connection, images: Mapping[str, bytes]) -> None:
+    for digest, content in images.items():
+        query = select(ImageRow.sha256).where(ImageRow.sha256 == digest)
+        if db.execute(query).scalar_one_or_none() is None:
+            db.execute(insert(ImageRow).values(sha256=digest, content=content))
 
 
 def _put_remarks(

@@ -12,6 +12,7 @@ from exam_core.errors import InputError, declare
 from exam_core.keys.model import LETTERS
 from exam_core.model.items import CHOICE_TYPES, ItemType
 from paper_builder import limits
+from paper_builder.bank.pictures import read_pictures
 from paper_builder.bank.report import ReadResult
 from paper_builder.bank.text_item import TextDefaults, TextItem, build_text_item
 from paper_builder.bank.workbook import IMPORT_KIND
@@ -43,6 +44,7 @@ _CHOICE = re.compile(r"[（(]?\s*(?P<letter>[A-ZＡ-Ｚ])\s*[.．、:：)）]\s*
 _NEXT_CHOICE = re.compile(r"\s+[（(]?(?P<letter>[A-HＡ-Ｈ])\s*[.．、)）]\s*")
 _KEY = re.compile(r"【?(?:正确|参考|标准)?答案(?:】\s*[:：]?|\s*[:：])\s*(?P<text>.*)")
 _EXPLANATION = re.compile(r"【?(?:答案)?解析(?:】\s*[:：]?|\s*[:：])\s*(?P<text>.*)")
+_PICTURE = re.compile(r"【?(?:图片|配图)(?:】\s*[:：]?|\s*[:：])\s*(?P<text>.*)")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -53,7 +55,7 @@ def read_text(path: Path, defaults: TextDefaults) -> ReadResult:
         InputError: `builder.*`, `import.kind`, `import.encoding`: no use in the file as a whole.
     """
     data = read_file(path, limits.text_bytes_max, "文本题库")
-    reader = _Reader(result=ReadResult(file=path.name), defaults=defaults)
+    reader = _Reader(result=ReadResult(file=path.name), defaults=defaults, folder=path.parent)
     for number, line in enumerate(_decode(data, path).split("\n"), 1):
         reader.take(number, line.replace("\t", " ").replace("\ufeff", "").strip())
     reader.finish()
@@ -82,6 +84,7 @@ class _Reader:
 
     result: ReadResult
     defaults: TextDefaults
+    folder: Path
     item_type: ItemType | None = None
     item: TextItem | None = None
     number: int = 0  # of the last item in this section
@@ -113,7 +116,9 @@ class _Reader:
             return
         name = f"第 {item.number} 题"
         try:
-            built = build_text_item(item, self.item_type, self.defaults)
+            pictures = read_pictures(item.pictures, self.folder)
+            images = tuple(picture.image for picture in pictures)
+            built = build_text_item(item, self.item_type, self.defaults, images)
         except InputError as error:
             line = item.fault_line or item.line
             self.result.add_problem(line, error.message, item=name)
@@ -123,6 +128,7 @@ class _Reader:
             self.result.add_problem(item.line, f"与第 {first} 行的试题重复", item=name)
             return
         self.result.items.append(built)
+        self.result.images |= {picture.image.sha256: picture.content for picture in pictures}
         for note in item.notes:
             self.result.add_note(item.line, note, item=name)
 
@@ -137,7 +143,10 @@ class _Reader:
     def _continue_item(self, item: TextItem, line_number: int, line: str) -> None:
         explanation = _EXPLANATION.fullmatch(line)
         key = _KEY.fullmatch(line)
-        if explanation and item.key is not None:
+        picture = _PICTURE.fullmatch(line)
+        if picture:
+            item.pictures += "\n" + picture["text"]
+        elif explanation and item.key is not None:
             item.explanation = explanation["text"]
         elif key:
             if item.key is not None:

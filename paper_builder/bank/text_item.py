@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from exam_core.formats.canonical import encode_canonical
-from exam_core.keys.model import KeyedItem
+from exam_core.keys.model import KeyedImage, KeyedItem
 from exam_core.model.identifiers import BankItemId
 from exam_core.model.items import ItemType
 from paper_builder.bank.build import PartNotes, build_part
@@ -34,6 +34,7 @@ class TextItem:
     choices: list[str] = field(default_factory=list)
     key: str | None = None
     explanation: str = ""
+    pictures: str = ""
     fault: str = ""
     fault_line: int = 0
     notes: PartNotes = field(default_factory=PartNotes)
@@ -45,7 +46,10 @@ class TextItem:
 
 
 def build_text_item(
-    source: TextItem, item_type: ItemType | None, defaults: TextDefaults
+    source: TextItem,
+    item_type: ItemType | None,
+    defaults: TextDefaults,
+    images: tuple[KeyedImage, ...] = (),
 ) -> KeyedItem:
     """The item; its id is derived from its wording, so that a corrected key is a new version.
 
@@ -80,6 +84,7 @@ def build_text_item(
         legal_basis=defaults.legal_basis,
         parts=(part,),
         explanation=clean_text(source.explanation),
+        images=images,
     )
     check_item(item)
     return item

@@ -16,6 +16,7 @@ from paper_builder.bank.fields import (
     format_marking,
     format_milli,
 )
+from paper_builder.bank.pictures import picture_name
 from paper_builder.bank.template import CHOICE_COLUMNS, Row, example_rows, new_workbook
 from paper_builder.files import write_file
 
@@ -65,6 +66,9 @@ def _rows_of(item: KeyedItem, remark: str) -> list[Row]:
         "领域": item.domain,
         "知识点": item.knowledge_point,
         "材料(案例)": item.material,
+        "图片": "\n".join(
+            f"{picture_name(image)}|{image.alternative_text}" for image in item.images
+        ),
         "难度": format_difficulty(item.difficulty_milli),
         "法律依据": item.legal_basis,
         "解析": item.explanation,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from openpyxl import Workbook
 
 from exam_core.errors import InputError, declare
-from exam_core.keys.model import KeyedItem, KeyedPart
+from exam_core.keys.model import KeyedImage, KeyedItem, KeyedPart
 from exam_core.model.identifiers import BankItemId
 from exam_core.model.items import ItemType
 from paper_builder import limits
@@ -22,6 +22,7 @@ from paper_builder.bank.fields import (
     parse_milli,
     parse_type,
 )
+from paper_builder.bank.pictures import read_pictures
 from paper_builder.bank.report import ReadResult
 from paper_builder.bank.template import CHOICE_COLUMNS, COLUMNS, REQUIRED_COLUMNS, SHEET, Row
 from paper_builder.bank.workbook import open_workbook
@@ -31,7 +32,7 @@ IMPORT_COLUMNS = declare(
 )
 IMPORT_ROWS = declare("import.rows", "请把题库表分成几个文件后分别导入。")
 
-_CASE_ONLY_FIELDS = ("领域", "知识点", "材料(案例)", "难度", "法律依据", "解析")
+_CASE_ONLY_FIELDS = ("领域", "知识点", "材料(案例)", "图片", "难度", "法律依据", "解析")
 _COLUMNS_MAX = 100
 
 
@@ -51,6 +52,7 @@ def read_xlsx(path: Path) -> ReadResult:
             `import.rows`: the file as a whole cannot be used.
     """
     result = ReadResult(file=path.name)
+    folder = path.parent
     seen: dict[str, int] = {}
     with open_workbook(path) as book:
         for block in _blocks(_lines(book)):
@@ -64,11 +66,11 @@ def read_xlsx(path: Path) -> ReadResult:
                 continue
             if item_id:
                 seen[item_id] = first.number
-            _take(block, result)
+            _take(block, result, folder)
     return result
 
 
-def _take(block: list[_Line], result: ReadResult) -> None:
+def _take(block: list[_Line], result: ReadResult, folder: Path) -> None:
     head = at = block[0]
     item_id = head.row.get("题号", "")
     notes: list[tuple[int, str]] = []
@@ -87,13 +89,16 @@ def _take(block: list[_Line], result: ReadResult) -> None:
             parts.append(_part_of(line, part_notes))
             notes += [(line.number, note) for note in part_notes]
         at = head
-        item = _item_of(head, item_type, tuple(parts))
+        pictures = read_pictures(head.row.get("图片", ""), folder)
+        images = tuple(picture.image for picture in pictures)
+        item = _item_of(head, item_type, tuple(parts), images)
         check_item(item)
     except InputError as error:
         column = str(error.facts.get("column", ""))
         result.add_problem(at.number, error.message, column=column, item=item_id)
         return
     result.items.append(item)
+    result.images |= {picture.image.sha256: picture.content for picture in pictures}
     remark = "\n".join(filter(None, (line.row.get("备注", "") for line in block)))
     if remark:
         result.remarks[item.bank_item_id] = remark[: limits.note_chars_max]
@@ -111,7 +116,12 @@ def _type_of(line: _Line) -> ItemType:
     return parse_type(line.row.get("题型", ""))
 
 
-def _item_of(line: _Line, item_type: ItemType, parts: tuple[KeyedPart, ...]) -> KeyedItem:
+def _item_of(
+    line: _Line,
+    item_type: ItemType,
+    parts: tuple[KeyedPart, ...],
+    images: tuple[KeyedImage, ...],
+) -> KeyedItem:
     row = line.row
     if item_type is ItemType.CASE:
         for column in ("题干", *CHOICE_COLUMNS, "答案", "采分点"):
@@ -131,6 +141,7 @@ def _item_of(line: _Line, item_type: ItemType, parts: tuple[KeyedPart, ...]) -> 
         parts=parts,
         material=row.get("材料(案例)", ""),
         explanation=row.get("解析", ""),
+        images=images,
     )
 
 

@@ -11,6 +11,7 @@ from exam_core.errors import InputError, declare
 from exam_core.model.items import TITLES_ZH, ItemType
 from paper_builder.bank.coverage import Coverage
 from paper_builder.bank.importing import read_bank_file, take_in
+from paper_builder.bank.pictures import picture_name
 from paper_builder.bank.report import Finding, ImportReport, PutCounts
 from paper_builder.bank.store import ItemBank
 from paper_builder.bank.text_item import TextDefaults
@@ -22,7 +23,7 @@ from paper_builder.commands.console import (
     show_line,
     show_table,
 )
-from paper_builder.files import refuse_existing
+from paper_builder.files import PRIVATE, refuse_existing, write_file
 
 IMPORT_NOTHING = declare("import.nothing", "请按报告逐条改正后重新导入；题库没有改动。")
 
@@ -93,6 +94,9 @@ def export(
     with ItemBank.open(bank) as store:
         items = store.items()
         write_items(file, items, store.remarks())
+        pictures = {image.sha256: image for item in items for image in item.images}
+        for digest, content in store.images(pictures).items():
+            write_file(file.parent / picture_name(pictures[digest]), content, PRIVATE)
     if as_json:
         show_json({"file": str(file), "items": len(items)})
     else:

@@ -19,6 +19,7 @@ from paper_builder.assembly.draft import (
     encode_draft,
     encode_record,
     parse_draft,
+    with_images,
 )
 from paper_builder.assembly.draw import draw_paper
 from paper_builder.bank.store import ItemBank
@@ -73,10 +74,12 @@ def draw(
         drawn = draw_paper(
             items, plan, seed or secrets.token_hex(32), forms=forms, on_progress=advance
         )
+    with ItemBank.open(bank) as store:
+        pictures = store.images(image.sha256 for item in drawn.draft.items for image in item.images)
     files = {
         RECORD_FILE: encode_record(drawn.record),
         POOL_FILE: drawn.pool.as_bytes(),
-        DRAFT_FILE: encode_draft(drawn.draft),
+        DRAFT_FILE: encode_draft(with_images(drawn.draft, pictures)),
     }
     write_folder(out, files)
     if as_json:

@@ -24,6 +24,7 @@ from exam_core.formats.paper_package import (
     NEEDED_PROGRAM,
     build_package,
     open_form,
+    open_image,
     seal_form,
     verify_package,
 )
@@ -35,6 +36,7 @@ from paper_builder.assembly.blueprint import scoring_note
 from paper_builder.assembly.draft import PaperDraft
 from paper_builder.files import write_folder
 from paper_builder.publish.print_codes import Delivery, code_sheets
+from paper_builder.publish.seal_images import seal_images, with_seals
 
 PUBLISH_CENTRE = declare("publish.centre", "请核对各考点文件和卷号范围。")
 PUBLISH_SIGNERS = declare("publish.signers", "须两人签名：请每人各给一次自己的签名密钥文件。")
@@ -107,7 +109,7 @@ def seal_paper(
 
     Raises:
         InputError: `publish.centre`, `publish.signers`, `publish.sequence`, `opening.code_*`,
-            `seal.key`, `key.malformed`, `package.*`.
+            `seal.key`, `key.malformed`, `package.*`, `publish.image`.
         IntegrityError: `signature.threshold`, `signature.office`, when the signers are not those
             that the root asks for.
     """
@@ -128,12 +130,14 @@ def seal_paper(
         journal_secrets=secrets_by_centre,
     )
     key_package = build_key_package(answer_key, list(keys), list(grading_recipients))
+    images = seal_images(draft)
     identities: dict[FormNumber, SealingIdentity] = {}
     sealed_forms = []
     for laid_out in draft.forms:
         identity = generate_identity()
         identities[laid_out.form.form_number] = identity
-        sealed_forms.append(seal_form(laid_out.form, recipient_of(identity)))
+        form = with_seals(laid_out.form, images)
+        sealed_forms.append(seal_form(form, recipient_of(identity)))
         on_progress(1)
     package = build_package(
         exam_id=exam_id,
@@ -147,12 +151,15 @@ def seal_paper(
         scoring_note=scoring_note(draft.scoring),
         results_recipients=grading_recipients,
         sealed_forms=sealed_forms,
+        sealed_images=[(name, image.sealed) for name, image in images.items()],
         keys=keys,
     )
     verified = verify_package(package, root)
     for number, identity in identities.items():
         sealed = verified.sealed_form(number)
         open_form(sealed, identity, paper_id=draft.paper_id, form_number=number)
+    for image in images.values():
+        open_image(verified, image.seal)
     bundles, codes = {}, {}
     for order in centres:
         centre_id = order.centre.centre_id

@@ -54,6 +54,7 @@ from exam_core.model.identifiers import (
     ChoiceId,
     ExamId,
     FormNumber,
+    ImageId,
     ItemId,
     PaperId,
     PartId,
@@ -62,6 +63,7 @@ from exam_core.model.identifiers import (
     SessionId,
     SittingId,
 )
+from exam_core.model.images import ImageSeal, ItemImage, MediaType
 from exam_core.model.items import CHOICE_TYPES, Choice, Form, Item, ItemType, Part
 from exam_core.model.responses import ChoiceResponse
 from exam_core.model.roster import Candidate
@@ -192,6 +194,25 @@ def item(name: str = "i1", **fields: Any) -> Item:
         parts=parts,
         material="张某与某公司签订劳动合同。" if is_case else "",
     )
+
+
+def image(image_id: ImageId, **fields: Any) -> ItemImage:
+    """A picture of 8 by 6 pixels on an item, as `tests.support.pictures.png` makes it."""
+    return _make(
+        ItemImage,
+        fields,
+        image_id=image_id,
+        media_type=MediaType.PNG,
+        width=8,
+        height=6,
+        alternative_text="失业登记流程图",
+    )
+
+
+def image_seal(image_id: ImageId, content: bytes, identity: SealingIdentity) -> ImageSeal:
+    """What opens a picture with these bytes."""
+    digest = hashlib.sha256(content).hexdigest()
+    return ImageSeal(image_id=image_id, identity=identity, sha256=digest)
 
 
 def form(number: int = 1, **fields: Any) -> Form:

@@ -2,18 +2,20 @@
 
 import errno
 
+import msgspec
 import pytest
 
 from exam_client import limits
 from exam_client.session.closing import Phase
 from exam_client.session.resume import Stage
 from exam_client.session.snapshot import SavedState
+from exam_core.crypto.sealing import generate_identity, recipient_of, seal
 from exam_core.errors import InputError, StateError
 from exam_core.formats.journal_entries import (
     SubmitReason,
 )
 from exam_core.formats.paper_package import verify_package
-from exam_core.model.identifiers import ItemId, PartId
+from exam_core.model.identifiers import ImageId, ItemId, PartId
 from exam_core.model.responses import TextResponse
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import messages, orders
@@ -32,6 +34,7 @@ from tests.support.core_steps import (
     saved_state,
 )
 from tests.support.kiosk_process import KioskProcess
+from tests.support.pictures import png
 from tests.support.refusals import refuses
 
 
@@ -123,6 +126,34 @@ def test_a_package_that_the_key_does_not_open_is_asked_for_again() -> None:
     assert list(attempt.alarms) == ["package.altered"]
     attempt.package_arrived(verify_package(builders.package(), builders.root()))
     assert attempt.paper is not None
+
+
+def test_the_pictures_of_the_form_are_opened_with_it() -> None:
+    """In memory, for the screen; a picture that was exchanged keeps the paper shut."""
+    content, name, identity = png(), ImageId("1f" * 16), generate_identity()
+    plain = builders.form()
+    first = msgspec.structs.replace(plain.items[0], images=(builders.image(name),))
+    form = msgspec.structs.replace(
+        plain,
+        items=(first, *plain.items[1:]),
+        image_seals=(builders.image_seal(name, content, identity),),
+    )
+    packages = [
+        verify_package(
+            builders.package(form, sealed_images=[(name, seal(inside, [recipient_of(identity)]))]),
+            builders.root(),
+        )
+        for inside in (content, b"another")
+    ]
+    kiosk, shut = (KioskProcess(package=one) for one in packages)
+
+    kiosk.begin()
+    shut.begin()
+
+    assert kiosk.core.attempt.paper is not None
+    assert kiosk.core.attempt.paper.images == {name: content}
+    assert shut.core.attempt.paper is None
+    assert list(shut.core.attempt.alarms) == ["package.altered"]
 
 
 # Answering

@@ -35,7 +35,7 @@ from tests.unit.paper_builder.bank_items import (
     blueprint,
 )
 
-KNOWN_DRAW = "5ea3bd381242d79181e563781d1be017fd86b9e0eac7cce2a0b7aa7aee26a01a"
+KNOWN_DRAW = "bbf7501fa064feb77df4caceee21834e4054d1cd0798baee5a6ed271ded5fd89"
 
 
 def _bytes(drawn: DrawnPaper) -> bytes:
@@ -238,9 +238,12 @@ def test_a_short_cell_is_served_from_others() -> None:
 def test_no_knowledge_point_comes_too_often() -> None:
     """The limit holds; items without a knowledge point are not limited."""
     items = Stock(each=8, knowledge_points=8).items()
-    drawn = draw_paper(items, blueprint(knowledge_point_max=4), SEED)
-    assert max(Counter(item.knowledge_point for item in drawn.draft.items).values()) <= 4
-    assert drawn.record.tries > 1
+    tries = []
+    for seed in (f"{number:064x}" for number in range(8)):
+        drawn = draw_paper(items, blueprint(knowledge_point_max=4), seed)
+        assert max(Counter(item.knowledge_point for item in drawn.draft.items).values()) <= 4
+        tries.append(drawn.record.tries)
+    assert max(tries) > 1
     assert draw_paper(Stock().items(), blueprint(knowledge_point_max=1), SEED).record.tries == 1
 
 

@@ -21,6 +21,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("position", name="uq_item_position"),
     )
     op.create_table(
+        "image",
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name="pk_image"),
+    )
+    op.create_table(
         "item_version",
         sa.Column("bank_item_id", sa.String(64), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
