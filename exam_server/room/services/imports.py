@@ -35,6 +35,9 @@ PACKAGE_FORMS = declare("package.forms", "试卷包的卷数少于名单人数�
 KEY_NOT_HERE = declare(
     "key.not_here", "这是答案包，只能交阅卷点；请立即从本机移走并报告，考场没有保留任何内容。"
 )
+OPENING_FORMS = declare(
+    "opening.forms", "启封包的卷号应从第 1 卷起连续；请总部为本考点重新封装启封包。"
+)
 ROSTER_EARLY = declare("roster.no_package", "请先导入试卷包，再导入名单。")
 ROSTER_EXISTS = declare(
     "roster.exists", "更换名单会重新分卷；确认要更换时请加 --replace 再导入，没有做任何改动。"
@@ -60,7 +63,7 @@ def import_package(
     from the bundle's signed header; that the bundle opens needs the centre's key.
 
     Raises:
-        InputError: `package.*`, `signature.*`, `opening.malformed`, `file.*`.
+        InputError: `package.*`, `signature.*`, `opening.malformed`, `opening.forms`, `file.*`.
         IntegrityError: `package.altered`, `opening.altered`, `opening.mismatch`,
             `signature.*`.
         StateError: `package.sequence`, `package.sitting`, `package.forms`, `sitting.state`.
@@ -102,6 +105,7 @@ def _keep(  # noqa: PLR0917  one caller, above
                 sitting_id=manifest.sitting_id,
                 manifest_sha256=package.manifest_sha256,
             )
+            _check_forms(header, len(tables.list_candidates(db)))
             if row and row.package_sha256 == digest:
                 if held == opening and _is_whole(room, digest):
                     return
@@ -122,7 +126,7 @@ def _keep(  # noqa: PLR0917  one caller, above
             row.scoring_note = manifest.scoring_note
             row.manifest_sha256 = package.manifest_sha256
             row.package_sha256 = digest
-            row.forms = manifest.total_forms
+            row.forms = len(header.form_numbers)  # what this centre can open, and draws from
             if tables.list_candidates(db):
                 assign_forms(db, room, trail, row, seed=bytes.fromhex(row.form_seed))
             room.report_state(manifest.sitting_id, SittingState.PREPARED)
@@ -249,6 +253,15 @@ def _check_spares(spares: Sequence[SeatId], taken: set[SeatId]) -> None:
     for one in spares:
         if one in taken or not seat_id_is_valid(one):
             raise InputError(ROSTER_SPARE, f"备用机位 {one[:20]} 不对或已有考生")
+
+
+def _check_forms(header: OpeningHeader, candidates: int) -> None:
+    """What the assignment draws from, 1 to n, must be what the bundle opens; told days before."""
+    count = len(header.form_numbers)
+    if header.form_numbers != tuple(range(1, count + 1)):
+        raise InputError(OPENING_FORMS, f"启封包含第 {header.form_numbers[0]} 卷起的 {count} 卷")
+    if candidates > count:
+        raise StateError(PACKAGE_FORMS, f"名单有 {candidates} 人，启封包只有 {count} 卷")
 
 
 def _refuse_replacement(

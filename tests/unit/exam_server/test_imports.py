@@ -149,6 +149,18 @@ def bundle_of(delivery: Delivery, centre: CentreDescriptor, **fields: object) ->
             lambda delivery, centre: bundle_of(delivery, centre, paper_id="other"),
             "opening.mismatch",
         ),
+        (
+            lambda delivery, centre: bundle_of(
+                delivery, centre, identities=delivery.bundle.identities[1:]
+            ),
+            "opening.forms",
+        ),
+        (
+            lambda delivery, centre: bundle_of(
+                delivery, centre, identities=delivery.bundle.identities[:3]
+            ),
+            "package.forms",
+        ),
     ],
 )
 def test_a_bad_opening_bundle_changes_nothing(
@@ -371,6 +383,18 @@ def test_the_same_files_again_change_nothing(room: Room) -> None:
     before = snapshot(room.folder)
     room.import_package(room.world.delivery.package)
     assert snapshot(room.folder) == before
+
+
+def test_forms_are_drawn_from_those_that_the_bundle_opens(room: Room) -> None:
+    """A centre whose bundle holds four of the package's five forms has four to give out."""
+    delivery = room.world.delivery
+    fewer = bundle_of(delivery, room.folder.centre(), identities=delivery.bundle.identities[:4])
+    room.import_package(delivery.package, fewer)
+    with room.store.transaction() as db:
+        row = tables.find_sitting(db)
+        assert row is not None
+        assert row.forms == 4
+        assert {one.form_number for one in tables.list_candidates(db)} == {1, 2, 3, 4}
 
 
 def test_another_bundle_is_taken_until_the_paper_is_opened(room: Room) -> None:
