@@ -301,3 +301,31 @@ def test_a_shut_paper_says_whether_it_was_ever_open() -> None:
     """Before the first opening nothing was restarted."""
     assert opening.paper_is_shut(SittingState.PREPARED).code == "opening.never"
     assert opening.paper_is_shut(SittingState.RUNNING).code == "opening.no_key"
+
+
+def test_there_must_be_something_to_open(desk: Desk) -> None:
+    """A closed sitting and a room without a roster are told so before a key is looked at."""
+    with desk.store.transaction() as db:
+        row = tables.find_sitting(db)
+        assert row is not None
+        row.state = str(SittingState.CLOSED)
+    with pytest.raises(ExamError, match=r"sitting\.state"):
+        desk.bring()
+    with desk.store.transaction() as db:
+        row = tables.find_sitting(db)
+        assert row is not None
+        row.state = str(SittingState.PREPARED)
+        tables.replace_roster(db, ())
+    with pytest.raises(ExamError, match="名单"):
+        desk.bring()
+
+
+def test_a_form_that_the_bundle_does_not_open_is_found_at_the_opening(desk: Desk) -> None:
+    """However it came into the database: better now than at a candidate's seat."""
+    with desk.store.transaction() as db:
+        tables.list_candidates(db)[0].form_number = 9
+    desk.bring()
+    with pytest.raises(ExamError, match="第 9 卷") as refusal:
+        desk.type()
+    assert refusal.value.code == "opening.mismatch"
+    assert desk.state() == SittingState.PREPARED
