@@ -315,7 +315,7 @@ def test_there_must_be_something_to_open(desk: Desk) -> None:
         row = tables.find_sitting(db)
         assert row is not None
         row.state = str(SittingState.PREPARED)
-        tables.replace_roster(db, ())
+        tables.replace_roster(db, (), ())
     with pytest.raises(ExamError, match="名单"):
         desk.bring()
 
