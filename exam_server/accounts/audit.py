@@ -168,7 +168,7 @@ class AuditTrail:
 
     def snapshot(self) -> TrailSnapshot:
         """Lines, head and checkpoints of one moment."""
-        with self._turn:
+        with self._writing():
             return TrailSnapshot(
                 lines=tuple(self._read_lines()),
                 head=entry_hash(self._last) if self._last else GENESIS,

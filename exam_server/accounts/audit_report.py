@@ -1,8 +1,40 @@
 """What an examination of a log found, in sentences for a person."""
 
+from exam_core.errors import IntegrityError
 from exam_core.formats.audit_evidence import LogReport
+from exam_server.command_line import say
 
 _GROUP = 8
+
+
+def tell_report(report: LogReport, *, origin: str, as_json: bool) -> None:
+    """Print the report, and fail when anything was found.
+
+    Raises:
+        IntegrityError: The code of the first finding.
+    """
+    say(
+        report_text(report, origin=origin),
+        as_json=as_json,
+        origin=origin,
+        lines=report.lines,
+        covered=report.covered,
+        checkpoints=report.checkpoints,
+        head=report.head,
+        findings=[
+            {
+                "code": finding.code,
+                "message": finding.message,
+                "first_line": finding.first_line,
+                "last_line": finding.last_line,
+                "checkpoint": finding.checkpoint,
+            }
+            for finding in report.findings
+        ],
+    )
+    if report.findings:
+        first = report.findings[0]
+        raise IntegrityError(first.code, first.message)
 
 
 def report_text(report: LogReport, *, origin: str) -> str:

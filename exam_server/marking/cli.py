@@ -5,10 +5,15 @@ from typing import Annotated
 
 import typer
 
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import InputError
+from exam_core.formats.audit_evidence import examine_log
+from exam_core.formats.audit_log import split_lines
+from exam_core.formats.checkpoint import CHECKPOINT_ORIGIN, grading_origin, split_checkpoints
 from exam_core.formats.trust_root import fingerprint, parse_root
 from exam_server import limits as server_limits
 from exam_server.accounts import new_account
+from exam_server.accounts.audit_report import tell_report
 from exam_server.accounts.people import People
 from exam_server.accounts.roles import (
     ACCOUNT_ROLE,
@@ -29,14 +34,23 @@ from exam_server.command_line import (
     read_secret,
     say,
 )
-from exam_server.folder import read_input
+from exam_server.folder import read_input, require_folder
 from exam_server.hardening import harden
 from exam_server.machine import DEFAULT_MACHINE
 from exam_server.marking import limits
 from exam_server.marking.serve import serve as serve_site
 from exam_server.marking.services import keys, results_import
 from exam_server.marking.services.outcome import Outcome
-from exam_server.marking.site import create_site, open_site, read_identity, read_policy
+from exam_server.marking.site import (
+    AUDIT,
+    CHECKPOINTS,
+    CONFIG,
+    create_site,
+    log_origin,
+    open_site,
+    read_identity,
+    read_policy,
+)
 from grading.ranking import RankingPolicy
 
 app = typer.Typer(
@@ -74,6 +88,7 @@ def init(
     )
     say(
         f"阅卷点已建立。信任根指纹（请与纸面核对）：\n{fingerprint(trusted)}\n"
+        f"日志名称（请记在纸上）：{log_origin(data)}\n"
         f"接收公钥在 recipient.txt：{recipient}\n私钥在 {identity_out}，请离线保管。",
         as_json=as_json,
         recipient=recipient,
@@ -197,6 +212,32 @@ def serve(
 ) -> None:
     """Serve the pages until stopped."""
     serve_site(data, harden(), host=host, port=port, clock=SystemClock())
+
+
+@app.command("verify-audit", help="核验本阅卷点的审计日志与检查点，指出改动的位置。")
+def verify_audit(
+    data: DataFolder,
+    *,
+    log_name: Annotated[str, typer.Option(help="建立阅卷点时记在纸上的日志名称")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Examine the site's own log; the exit status is 2 when anything was found."""
+    require_folder(data, CONFIG)
+    origin = log_name or log_origin(data)
+    key = origin.removesuffix("/grading").rpartition("/")[2]
+    if grading_origin(PublicSigningKey(key)) != origin:
+        raise InputError(CHECKPOINT_ORIGIN, "这不是阅卷点日志的名称")
+    lines, notes = (
+        read_input(data / name, bytes_max=server_limits.audit_log_bytes_max, name=title)
+        for name, title in ((AUDIT, "审计日志"), (CHECKPOINTS, "检查点文件"))
+    )
+    report = examine_log(
+        split_lines(lines),
+        split_checkpoints(notes),
+        origin=origin,
+        key=PublicSigningKey(key),
+    )
+    tell_report(report, origin=origin, as_json=as_json)
 
 
 @app.command("export", help="导出成绩档案；还有未评的作答时拒绝。")

@@ -1,9 +1,15 @@
 """Runs the grading site's pages over TLS 1.3 until it is told to stop."""
 
+import asyncio
 import json
+import logging
 import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from exam_core.errors import ExamError
+from exam_server import limits
 from exam_server.accounts.people import People
 from exam_server.clock import Clock
 from exam_server.command_line import say
@@ -16,8 +22,10 @@ from exam_server.marking.site import (
     open_site,
 )
 from exam_server.marking.web.application import build_grading_application
-from exam_server.serving import Listener, bind, no_life, serve_until_stopped
+from exam_server.serving import Listener, bind, serve_until_stopped
 from exam_server.tls import server_context
+
+_log = logging.getLogger(__name__)
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  recognised here, not bound
 
@@ -53,11 +61,37 @@ def serve(folder: Path, protection: Protection, *, host: str, port: int, clock: 
             write_atomically(ready, json.dumps(facts).encode())
 
         try:
-            serve_until_stopped([listener], life=no_life, on_ready=on_ready, on_stop=lambda: None)
+            serve_until_stopped(
+                [listener], life=_signing(site), on_ready=on_ready, on_stop=lambda: None
+            )
         finally:
             listening.close()
             ready.unlink(missing_ok=True)
         site.audit.record("serving_stopped")
+
+
+def _signing(site: GradingSite) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """The life of the pages: the state of the log is signed every five minutes."""
+
+    @asynccontextmanager
+    async def life() -> AsyncIterator[None]:
+        signer = asyncio.create_task(_sign_now_and_then(site))
+        try:
+            yield
+        finally:
+            signer.cancel()
+            await asyncio.gather(signer, return_exceptions=True)
+
+    return life
+
+
+async def _sign_now_and_then(site: GradingSite) -> None:
+    while True:
+        await asyncio.sleep(limits.checkpoint_interval_ms / 1000)
+        try:
+            await asyncio.to_thread(site.audit.take_checkpoint, "interval", only_if_grown=True)
+        except ExamError as error:  # what is marked meanwhile fails by itself, and says so
+            _log.error("log_not_signed", extra={"code": error.code})
 
 
 def _reached_by(site: GradingSite, host: str) -> str:

@@ -13,11 +13,14 @@ from pathlib import Path
 import msgspec
 
 from exam_core.crypto.sealing import SealingIdentity, generate_identity, recipient_of
+from exam_core.crypto.signing import PrivateSigningKey, generate_signing_key, public_key_of
 from exam_core.errors import InputError, StateError, declare
+from exam_core.formats.checkpoint import grading_origin
 from exam_core.formats.trust_root import TrustRoot, parse_root
 from exam_core.keys.model import AnswerKey, KeyedItem, KeyedPart
 from exam_core.model.items import TITLES_ZH, ItemType
 from exam_server import limits as server_limits
+from exam_server.accounts.audit import LogSigner
 from exam_server.clock import Clock
 from exam_server.folder import (
     DATA_EXISTS,
@@ -50,6 +53,8 @@ CONFIG = "site.json"
 ROOT = "root.json"
 RECIPIENT = "recipient.txt"
 AUDIT = "audit.jsonl"
+CHECKPOINTS = "checkpoints.txt"
+LOG_KEY = "log.key"
 DATABASE = "grading.db"
 AUTHORITY_CERTIFICATE = "ca.pem"
 SERVER_CERTIFICATE = "server.pem"
@@ -93,6 +98,7 @@ class GradingSite:
         self.config = _read_config(folder)
         self.root: TrustRoot = parse_root((folder / ROOT).read_bytes())
         self.audit = SharedAuditTrail(folder / AUDIT, clock)
+        self.audit.sign_with(_log_signer(folder))
         self.store = Store(self.config.database_url or sqlite_url(folder / DATABASE))
         self._paper: tuple[str, KeyedPaper] | None = None
         migrate(self.store, *_LINES)
@@ -130,13 +136,14 @@ def open_site(folder: Path, clock: Clock, *, is_reading: bool = False) -> Iterat
     Raises:
         InputError: `data.missing`.
         StateError: `data.in_use`.
-        IntegrityError: `audit.chain`.
+        IntegrityError: `audit.*`, `checkpoint.*`, `note.*`: the log was changed.
     """
     require_folder(folder, CONFIG)
     with nullcontext() if is_reading else only_user(folder):
         site = GradingSite(folder, clock)
         try:
             yield site
+            site.audit.take_checkpoint("command", only_if_grown=True)
         finally:
             site.close()
 
@@ -178,6 +185,7 @@ def create_site(
             "ca.key": authority.key_pem,
             AUTHORITY_CERTIFICATE: authority.certificate_pem,
             SERVER_CERTIFICATE: server.key_pem + server.certificate_pem,
+            LOG_KEY: generate_signing_key().encode(),
             CONFIG: msgspec.json.encode(config),
         }.items():
             write_atomically(beside / name, data)
@@ -187,6 +195,7 @@ def create_site(
             with site.store.transaction() as db:
                 rows.add_site(db, task_salt=secrets.token_hex(32), policy=policy)
             site.audit.record("site_made", root_version=root.version, recipient=recipient)
+            site.audit.take_checkpoint("site_made")
         finally:
             site.close()
         _write_identity(identity_out, identity)
@@ -242,6 +251,16 @@ def _write_identity(path: Path, identity: SealingIdentity) -> None:
         raise InputError(DATA_EXISTS, f"{path} 已存在，不覆盖私钥") from error
     except OSError as error:
         raise storage_error(error, path.name) from error
+
+
+def log_origin(folder: Path) -> str:
+    """The name of the site's log: printed at `grade init`, and in every checkpoint."""
+    return _log_signer(folder).origin
+
+
+def _log_signer(folder: Path) -> LogSigner:
+    key = PrivateSigningKey((folder / LOG_KEY).read_text().strip())
+    return LogSigner(origin=grading_origin(public_key_of(key)), key=key)
 
 
 def _read_config(folder: Path) -> SiteConfig:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from exam_core.errors import InputError, IntegrityError, declare
+from exam_core.errors import InputError, declare
 from exam_core.formats.audit_evidence import LogReport, examine_log
 from exam_core.formats.audit_log import split_lines
 from exam_core.formats.centre_descriptor import CentreDescriptor, verify_centre
@@ -13,7 +13,7 @@ from exam_core.formats.checkpoint import room_origin, split_checkpoints
 from exam_core.formats.trust_root import parse_root
 from exam_core.model.identifiers import SittingId
 from exam_server import limits
-from exam_server.accounts.audit_report import report_text
+from exam_server.accounts.audit_report import tell_report
 from exam_server.accounts.new_account import read_approvals
 from exam_server.accounts.people import People
 from exam_server.clock import SystemClock
@@ -59,28 +59,7 @@ def verify(
         origin, report = _examine(log, checkpoints, verify_centre(signed, trusted), sitting)
     else:
         raise InputError(AUDIT_WHOSE, "不知道核验哪一份日志")
-    say(
-        report_text(report, origin=origin),
-        as_json=as_json,
-        origin=origin,
-        lines=report.lines,
-        covered=report.covered,
-        checkpoints=report.checkpoints,
-        head=report.head,
-        findings=[
-            {
-                "code": finding.code,
-                "message": finding.message,
-                "first_line": finding.first_line,
-                "last_line": finding.last_line,
-                "checkpoint": finding.checkpoint,
-            }
-            for finding in report.findings
-        ],
-    )
-    if report.findings:
-        first = report.findings[0]
-        raise IntegrityError(first.code, first.message)
+    tell_report(report, origin=origin, as_json=as_json)
 
 
 @app.command(help="日志与检查点不符而考试必须继续时：封存旧日志，由两名管理员批准另起一份。")
