@@ -5,6 +5,7 @@
     centre.signed    the centre's CA               package/         the sealed paper
     signing.key      the kiosk's signing key       sessions/<id>/   journal segments
     orders.json      the last order taken          lock             held while a kiosk runs
+    device.key       opens the outer layer of resume.age, with which the session goes on alone
 
 The folder is its owner's only (0700), its files too (0600). The opened paper, the journal key
 and the responses are never in it in plain.
@@ -18,6 +19,7 @@ import msgspec
 
 from exam_client import limits
 from exam_client.journal.files import FileSystem
+from exam_core.crypto.sealing import generate_identity
 from exam_core.errors import InputError, StateError, StorageError, declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor, verify_centre
@@ -101,6 +103,16 @@ class DataFolder:
         return self.path / "package"
 
     @property
+    def device_key(self) -> Path:
+        """This machine's private sealing key; opens the outer layer of `resume.age`."""
+        return self.path / "device.key"
+
+    @property
+    def sealed_resume(self) -> Path:
+        """What it takes to go on without the server, sealed twice."""
+        return self.path / "resume.age"
+
+    @property
     def lock(self) -> Path:
         """Held while a kiosk runs."""
         return self.path / "lock"
@@ -148,6 +160,8 @@ def install(
         files.make_folder(folder.path)
         files.replace(folder.root, root)
         files.replace(folder.centre, centre)
+        if folder.device_key.name not in files.names(folder.path):
+            files.replace(folder.device_key, generate_identity().encode())
         files.replace(folder.facts, encode_canonical(facts))
     except OSError as error:
         raise StorageError(CLIENT_DISK, "无法写入客户端目录", errno=error.errno) from error

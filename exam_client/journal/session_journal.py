@@ -47,6 +47,7 @@ class SessionJournal:
         folder: The session's folder; made when the first frame is written.
         clock_ms: A monotonic clock, for the pauses between tries of a failing disk.
         signer: This kiosk's signing key; it signs every frame written here.
+        earlier: Earlier segments in the order in which they were begun, as far as it is known.
         segment_id: The segment of this start, for tests; drawn otherwise.
 
     What the disk will not give back is reported by `failure` and `damaged`, never raised: the
@@ -60,6 +61,7 @@ class SessionJournal:
         *,
         clock_ms: Callable[[], int],
         signer: Signer,
+        earlier: Sequence[SegmentId] = (),
         segment_id: SegmentId | None = None,
     ) -> None:
         self.segment_id = segment_id or draw_segment_id()
@@ -69,7 +71,9 @@ class SessionJournal:
         self._signer = signer
         self._key: bytes | None = None
         self._writer: SegmentWriter | None = None
-        self._segments, self._read_failure = read_folder(files, folder)
+        found, self._read_failure = read_folder(files, folder)
+        in_order = [*(one for one in earlier if one in found), *found]
+        self._segments = {one: found[one] for one in in_order}
         self._own = self._segment(self.segment_id)
 
     @property
@@ -121,7 +125,9 @@ class SessionJournal:
         )
 
     def unlock(self, journal_key: bytes) -> None:
-        """Prove all frames with the key and make this start's segment writable."""
+        """Prove all frames with the key and make this start's segment writable; once."""
+        if self._writer is not None:
+            return  # a second writer would count this segment's frames from 0 again
         self._key = journal_key
         for segment in self._segments.values():
             if segment is not self._own:
@@ -188,6 +194,14 @@ class SessionJournal:
     def stranded(self, segment_id: SegmentId) -> frozenset[int]:
         """Numbers of proven entries of a segment that stand behind a gap."""
         return frozenset(self._segments[segment_id].stranded)
+
+    def last_at_ms(self) -> int:
+        """The latest working time that an entry bears; 0 when there is none."""
+        segments = self._segments.values()
+        entries = (
+            one for segment in segments for one in (*segment.entries, *segment.stranded.values())
+        )
+        return max((entry.at_ms for entry in entries if entry is not None), default=0)
 
     def first_at_ms(self, segment_id: SegmentId) -> int:
         """The working time at the first readable entry of a segment; 0 when there is none."""

@@ -16,7 +16,7 @@ from exam_client.session.clock import SessionClock
 from exam_client.session.closing import Closing, Phase
 from exam_client.session.order_gate import OrderGate
 from exam_client.session.paper import OpenPaper
-from exam_client.session.resume import Resume, Stage, SubmitPlace
+from exam_client.session.resume import ClockNote, Resume, Stage, SubmitPlace
 from exam_client.sync.upload import Upload
 from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import ExamError, StateError, declare
@@ -47,6 +47,9 @@ class SessionPorts:
     Attributes:
         seat_id: Where this machine stands.
         clock_ms: The monotonic clock.
+        boot_id: Tells one boot of this machine from another; empty where nothing does.
+        keep_resume: Seals what it takes to go on without the server; never raises.
+        drop_resume: Removes it; never raises.
         keep_evidence: Puts the server's acknowledgements on disk; never raises.
         save_resume: Puts the resume record on disk; never raises.
         collect_pending: Asks for typed text that is not recorded yet; None when nobody types.
@@ -58,6 +61,9 @@ class SessionPorts:
 
     seat_id: SeatId
     clock_ms: Callable[[], int]
+    boot_id: str
+    keep_resume: Callable[[Resume, Begin], None]
+    drop_resume: Callable[[], None]
     keep_evidence: Callable[[SessionId, bytes], None]
     save_resume: Callable[[Resume], None]
     collect_pending: Callable[[], None] | None
@@ -164,6 +170,36 @@ class Attempt:
     def attached(self, epochs: Mapping[SegmentId, int], held: Sequence[HeldFrames]) -> None:
         """The server says which segments there are, and what it has of them."""
         self._epochs, self._server_held = epochs, held
+        in_order = tuple(sorted(epochs, key=lambda one: epochs[one]))
+        self._save_resume(msgspec.structs.replace(self.resume, segments=in_order))
+
+    def go_on_alone(self, begin: Begin) -> None:
+        """Open the paper with keys that a resume code opened; the server is away.
+
+        The order of the segments is ours until the server gives its own.
+        """
+        ids = self._journal.segment_ids
+        self.attached({segment_id: place for place, segment_id in enumerate(ids, 1)}, ())
+        self.begin(begin)
+
+    def use_code(self, codes_used: int) -> None:
+        """So many of the seat's resume codes are used up here; never fewer than before."""
+        used = max(codes_used, self.resume.codes_used)
+        self._save_resume(msgspec.structs.replace(self.resume, codes_used=used))
+
+    def note_clock(self) -> None:
+        """Remember how the server's time stands, for a start without it."""
+        now_ms, deadline_ms = self._ports.clock_ms(), self.clock.deadline_ms
+        left_ms = self.clock.frozen_left_ms if deadline_ms is None else deadline_ms - now_ms
+        note = ClockNote(
+            boot_id=self._ports.boot_id,
+            at_ms=now_ms,
+            worked_ms=self.clock.worked_ms(now_ms),
+            left_ms=max(0, left_ms or 0),
+            is_running=self.clock.is_running,
+        )
+        if self.paper is not None and not (self.resume.clock and self.resume.clock.is_near(note)):
+            self._save_resume(msgspec.structs.replace(self.resume, clock=note))
 
     def begin(self, begin: Begin) -> bool:
         """The keys are here: prove the journal, and open the paper when all is here.
@@ -280,6 +316,8 @@ class Attempt:
             clock=self.clock,
             clock_ms=self._ports.clock_ms,
         )
+        self._ports.keep_resume(self.resume, begin)
+        self.note_clock()
         self.paper.merge(self._epochs)
         self._write_notes(self.paper)
         self._settle_end(self.paper)
@@ -328,6 +366,7 @@ class Attempt:
         self.clock.stop(now_ms)
         self.closing.submit(place, until_ms=now_ms + limits.submit_wait_ms_max)
         self._save_resume(msgspec.structs.replace(self.resume, submit=place))
+        self._ports.drop_resume()
 
     def _find_receipt(self, receipt: str) -> SubmitPlace | None:
         reason = self.closing.reason or SubmitReason.CANDIDATE

@@ -14,6 +14,7 @@ from exam_client.sync.upload import Upload
 from exam_core.errors import ExamError
 from exam_core.formats.journal_entries import OrderKind, SubmitReason
 from exam_core.formats.paper_package import PaperPackage
+from exam_core.formats.resume_file import ResumeKeys
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import VERSION, messages, orders
 from exam_core.protocol.acknowledgements import ACK_SIGNATURE, Acknowledged, check_proof
@@ -63,6 +64,7 @@ class SessionCore:
         self._is_submit_sent = False
         self._extra_ms: int | None = None
         self.is_moved = False
+        self._is_alone = False
 
     def attach_message(self) -> messages.Attach:
         """The first message of a new connection."""
@@ -74,6 +76,37 @@ class SessionCore:
             token=self.attempt.resume.token,
             segment_id=self.journal.segment_id,
             held=self.journal.held(),
+        )
+
+    def go_on_alone(self, keys: ResumeKeys, *, codes_used: int) -> None:
+        """Take the session up without the server, with what a resume code opened.
+
+        The time left follows from what the server last said; see `ClockNote.left_at`.
+        """
+        attempt, now_ms = self.attempt, self._ports.clock_ms()
+        attempt.use_code(codes_used)
+        note = attempt.resume.clock
+        is_running = note is None or note.is_running
+        self.sitting_state = SittingState.RUNNING if is_running else SittingState.HELD
+        self.session_state = SessionState.INTERACTING
+        self._is_alone = True
+        self.journal.unlock(keys.journal_key)
+        left_ms = (
+            0
+            if note is None
+            else note.left_at(
+                now_ms, boot_id=self._ports.boot_id, last_entry_ms=self.journal.last_at_ms()
+            )
+        )
+        self._set_clock(left_ms)
+        attempt.go_on_alone(
+            orders.Begin(
+                form_number=keys.form_number,
+                form_identity=keys.form_identity,
+                journal_key=keys.journal_key,
+                time_left_ms=left_ms,
+                resume_recipients=keys.recipients,
+            )
         )
 
     def on_disconnected(self) -> None:
@@ -199,6 +232,9 @@ class SessionCore:
         self.is_attached = True
         self.attempt.attached(message.epochs, message.held)
         self.upload.attached(message.held, message.proofs)
+        if self._is_alone:
+            self._is_alone = False
+            self.attempt.merge()  # with the order of segments as the server has it
 
     def _on_begin(self, message: orders.Begin) -> None:
         if self.sitting_state is not SittingState.HELD:
@@ -248,3 +284,4 @@ class SessionCore:
                 is_running=self.sitting_state is SittingState.RUNNING
                 and self.session_state is SessionState.INTERACTING,
             )
+            self.attempt.note_clock()

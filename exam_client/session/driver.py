@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 
 from exam_client import limits
-from exam_client.config import CLIENT_DISK, KioskConfig
+from exam_client.config import KioskConfig
 from exam_client.enrolment import is_enrolled
 from exam_client.journal import SessionJournal
 from exam_client.journal.files import FileSystem
@@ -23,9 +23,9 @@ from exam_client.session.checkpoint_gate import CheckpointGate
 from exam_client.session.closing import Phase
 from exam_client.session.conversation import Conversation, woken
 from exam_client.session.core import SessionCore
-from exam_client.session.evidence import EVIDENCE_NAME
+from exam_client.session.keeping import Keeping, boot_id
 from exam_client.session.order_gate import OrderGate
-from exam_client.session.resume import Resume, ResumeFile
+from exam_client.session.resume import Resume
 from exam_client.session.snapshot import KioskSnapshot, Refusal
 from exam_client.session.view import SeatState, make_snapshot
 from exam_client.sync.backoff import Backoff
@@ -35,7 +35,7 @@ from exam_client.sync.tls import kiosk_trust
 from exam_core.crypto.signing import Signer
 from exam_core.errors import CODES, ExamError, StateError, TransportError, declare
 from exam_core.formats.paper_package import PaperPackage
-from exam_core.model.identifiers import AdmissionNumber, SessionId
+from exam_core.model.identifiers import AdmissionNumber
 from exam_core.model.states import SESSION_STATE
 from exam_core.protocol.http import LogInRequest, RoomReply
 from exam_core.protocol.messages import Saved, ServerMessage
@@ -78,14 +78,17 @@ class SessionDriver:
         self._clock_ms = clock_ms
         self._publish = publish
         self._cache = PackageCache(files, config)
-        self._resume_file = ResumeFile(files, config.folder)
         self._seat = SeatState(seat_id=config.seat_id)
+        self._keeping = Keeping(files, config, self._cache, self._seat.alarms.__setitem__)
         self._signer: Signer | None = None
         self._ports = SessionPorts(
             seat_id=config.seat_id,
             clock_ms=clock_ms,
-            keep_evidence=self._keep_evidence,
-            save_resume=self._save_resume,
+            boot_id=boot_id(),
+            keep_resume=self._keeping.keep_keys,
+            drop_resume=self._keeping.drop_keys,
+            keep_evidence=self._keeping.keep_evidence,
+            save_resume=self._keeping.save,
             collect_pending=collect_pending,
             refuse=self._refuse,
             centre_key=config.centre.signing_key,
@@ -129,6 +132,21 @@ class SessionDriver:
         if core.attempt.paper is not None:
             raise StateError(SESSION_STATE, "试卷已经打开，不能更换考生")
         self._drop_session()
+
+    def go_on_alone(self, code: str) -> None:
+        """Take the session on this disk up without the server, with a code from the sheet."""
+        core = self.core
+        if core is not None and (core.is_attached or core.attempt.paper is not None):
+            raise StateError(SESSION_STATE, "现在不需要恢复码")
+        unlocked = self._keeping.unlock(code)
+        self._seat.package = unlocked.package
+        if core is None:
+            core = self._start_session(unlocked.resume)
+        else:
+            core.attempt.package_arrived(unlocked.package)
+        core.go_on_alone(unlocked.keys, codes_used=unlocked.code_number)
+        self._seat.locked = None
+        _log.warning("went_on_alone", extra={"code_number": unlocked.code_number})
 
     def command(self, action: Callable[[SessionCore], None]) -> None:
         """Do something to the session; what is refused is in the next snapshot."""
@@ -198,9 +216,11 @@ class SessionDriver:
                     if not is_away:
                         told.add(error.code)
                         self._seat.alarms[error.code] = error.message
+                    elif core is None or core.attempt.paper is None:
+                        self._seat.locked = self._keeping.locked()
                     delay_s = backoff.next_delay_s()
                 else:
-                    self._seat.is_room_heard = True
+                    self._seat.is_room_heard, self._seat.locked = True, None
                     for code in told:
                         self._seat.alarms.pop(code, None)
                     told.clear()
@@ -225,6 +245,7 @@ class SessionDriver:
         if package is None:
             package = await self._fetch_package(room, reply)
         self._seat.package = package
+        self._keeping.package_sha256 = reply.package_sha256
         if self.core is not None:
             self.core.attempt.package_arrived(package)
 
@@ -243,12 +264,7 @@ class SessionDriver:
         """Go on with the session that is on disk, if it belongs to this sitting."""
         if self.core is not None:
             return
-        try:
-            resume = self._resume_file.load()
-        except (ExamError, OSError) as error:
-            code = error.code if isinstance(error, ExamError) else CLIENT_DISK
-            self._seat.alarms[code] = "续考记录无法读取"
-            return
+        resume = self._keeping.load()
         if resume is not None and resume.sitting_id == reply.sitting_id:
             self._start_session(resume)
 
@@ -267,32 +283,31 @@ class SessionDriver:
                 unit=reply.unit,
                 team=reply.team,
             )
-            self._save_resume(resume)
+            self._keeping.save(resume)
             self._start_session(resume)
         finally:
             self._seat.is_logging_in = False
             self._changed()
 
-    def _start_session(self, resume: Resume) -> None:
+    def _start_session(self, resume: Resume) -> SessionCore:
         assert self._signer is not None, "a session starts after enrolment"  # noqa: S101  narrows
         journal = SessionJournal(
             self._files,
             self._config.folder.session(resume.session_id),
             clock_ms=self._clock_ms,
             signer=self._signer,
+            earlier=resume.segments,
         )
         self.core = SessionCore(resume, journal, package=self._seat.package, ports=self._ports)
         self._attaches = 0
         self._wake.set()
+        return self.core
 
     def _drop_session(self) -> None:
         if self.core is not None:
             self.core.journal.close()
         self.core = None
-        try:
-            self._resume_file.forget()
-        except OSError:
-            self._seat.alarms[CLIENT_DISK] = "续考记录无法删除"
+        self._keeping.forget()
 
     # The connection
 
@@ -386,19 +401,6 @@ class SessionDriver:
         self._seat.refusal = Refusal(
             number=self._refusals, code=code, message=message, advice=advice
         )
-
-    def _keep_evidence(self, session_id: SessionId, data: bytes) -> None:
-        try:
-            self._files.replace(self._config.folder.session(session_id) / EVIDENCE_NAME, data)
-        except OSError as error:
-            _log.warning("evidence_not_saved", extra={"errno": error.errno})
-
-    def _save_resume(self, resume: Resume) -> None:
-        try:
-            self._resume_file.save(resume)
-        except OSError as error:
-            _log.error("resume_not_saved", extra={"errno": error.errno})
-            self._seat.alarms[CLIENT_DISK] = "续考记录无法写入磁盘"
 
     def _changed(self) -> None:
         self._wake.set()

@@ -93,6 +93,10 @@ class SessionEngine:
         """Log this candidate in at this seat."""
         self._post(lambda driver: driver.log_in(admission_number, id_number, room_code))
 
+    def resume_with_code(self, code: str) -> None:
+        """Go on without the server, with a code from the proctor's sealed sheet."""
+        self._post(lambda driver: driver.go_on_alone(code))
+
     def confirm(self) -> None:
         """The candidate says: this is me."""
         self._command(lambda core: core.attempt.confirm())

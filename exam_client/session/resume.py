@@ -20,6 +20,8 @@ RESUME_MALFORMED = declare(
     "client.resume", "本机的续考记录已损坏，请考生重新登录；作答记录不受影响。"
 )
 
+_NEAR_MS = 2_000  # a message may be under way so long
+
 
 class Stage(StrEnum):
     """How far the candidate has come before the paper."""
@@ -38,10 +40,44 @@ class SubmitPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     reason: SubmitReason
 
 
+class ClockNote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the server last said of the time, at `at_ms` of the monotonic clock of this boot.
+
+    `boot_id` is empty where the machine does not tell one boot from another.
+    """
+
+    boot_id: str
+    at_ms: int
+    worked_ms: int
+    left_ms: int
+    is_running: bool
+
+    def is_near(self, other: "ClockNote") -> bool:
+        """Whether both say the same but for what a message takes to come."""
+        same = (self.boot_id, self.is_running) == (other.boot_id, other.is_running)
+        passed_ms = other.at_ms - self.at_ms if self.is_running else 0
+        return same and abs(self.left_ms - passed_ms - other.left_ms) <= _NEAR_MS
+
+    def left_at(self, now_ms: int, *, boot_id: str, last_entry_ms: int) -> int:
+        """What is left of the working time when nobody can be asked.
+
+        In the same boot the monotonic clock went on. After another boot nobody here knows how
+        long the machine was off: then the last entry of the journal says how much was worked, and
+        the server corrects it when it is back.
+        """
+        if self.is_running and self.boot_id and self.boot_id == boot_id:
+            gone_ms = max(0, now_ms - self.at_ms)
+        else:
+            gone_ms = 0
+        gone_ms = max(gone_ms, last_entry_ms - self.worked_ms)
+        return max(0, self.left_ms - gone_ms)
+
+
 class Resume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The session under way at this seat.
 
-    `is_confirmed` says that the server has confirmed the end of the session.
+    `is_confirmed` says that the server has confirmed the end of the session. `segments` are those
+    of the journal in the order in which they were begun; `codes_used` counts resume codes.
     """
 
     sitting_id: SittingId
@@ -54,6 +90,9 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stage: Stage = Stage.LOGGED_IN
     submit: SubmitPlace | None = None
     is_confirmed: bool = False
+    segments: tuple[SegmentId, ...] = ()
+    clock: ClockNote | None = None
+    codes_used: int = 0
 
 
 class ResumeFile:

@@ -30,6 +30,7 @@ class Screen(StrEnum):
     STARTING = "starting"  # nothing known of the room yet; the network may be away
     NOT_ENROLLED = "not_enrolled"  # no certificate: a technician runs `exam-client enrol`
     LOG_IN = "log_in"  # a locked seat stays here, with refusal code login.seat_locked
+    RESUME_CODE = "resume_code"  # started without the server: the proctor brings a resume code
     CONFIRM = "confirm"  # is this you
     RULES = "rules"
     WAITING = "waiting"  # for presence, for the start, for the package or the network
@@ -114,6 +115,7 @@ class KioskSnapshot:
         session_id: The session; None before log-in.
         is_present: The proctor has confirmed presence.
         has_package: The sealed paper is here and verified.
+        resume_code_number: Which of the seat's resume codes is asked for; 0 while none is.
         is_logging_in: A log-in was sent and is not answered yet.
         form: The paper, in memory only; None until the proctor's start.
         images: The pictures of the form, in memory only.
@@ -141,6 +143,7 @@ class KioskSnapshot:
     session_id: SessionId | None = None
     is_present: bool = False
     has_package: bool = False
+    resume_code_number: int = 0
     is_logging_in: bool = False
     form: Form | None = None
     images: Mapping[ImageId, bytes] = field(default_factory=dict, repr=False)

@@ -17,6 +17,7 @@ from exam_client.session.snapshot import (
 )
 from exam_core.errors import CODES, declare
 from exam_core.formats.paper_package import PaperPackage
+from exam_core.formats.resume_file import LockedResume
 from exam_core.model.identifiers import SeatId
 from exam_core.protocol.http import RoomReply
 
@@ -43,6 +44,7 @@ class SeatState:
         room: What the room last said of itself.
         is_room_heard: The last request to it was answered.
         package: The verified sealed paper.
+        locked: What a resume code can open, while the server is away and no paper is open.
         is_logging_in: A log-in is on its way.
         is_lost: It cannot go on; an alarm says why.
         refusal: The last refusal.
@@ -55,6 +57,7 @@ class SeatState:
     room: RoomReply | None = None
     is_room_heard: bool = False
     package: PaperPackage | None = None
+    locked: LockedResume | None = None
     is_logging_in: bool = False
     is_lost: bool = False
     refusal: Refusal | None = None
@@ -71,6 +74,7 @@ def make_snapshot(seat: SeatState, core: SessionCore | None, now_ms: int) -> Kio
         sitting=_sitting(seat),
         sitting_state=None if seat.room is None else seat.room.sitting_state,
         has_package=seat.package is not None,
+        resume_code_number=0 if seat.locked is None else seat.locked.ticket.code_number,
         is_logging_in=seat.is_logging_in,
         refusal=seat.refusal,
         alarms=_alarms(seat, core),
@@ -87,7 +91,7 @@ def _with_session(
     saved_parts = {} if paper is None else paper.saved_parts()
     saved_flags = {} if paper is None else paper.saved_flags()
     return KioskSnapshot(
-        screen=Screen.PROBLEM if seat.is_lost else _screen(core, now_ms),
+        screen=_screen_with_session(seat, core, now_ms),
         seat_id=before.seat_id,
         connection=Connection.ONLINE if core.is_attached else Connection.AWAY,
         sitting=before.sitting,
@@ -101,6 +105,7 @@ def _with_session(
         session_id=resume.session_id,
         is_present=core.is_present,
         has_package=before.has_package,
+        resume_code_number=before.resume_code_number,
         form=None if paper is None else paper.form,
         images={} if paper is None else paper.images,
         responses={} if paper is None else dict(paper.answers.responses),
@@ -124,7 +129,17 @@ def _screen_without_session(seat: SeatState) -> Screen:
         return Screen.PROBLEM
     if not seat.is_enrolled:
         return Screen.NOT_ENROLLED
-    return Screen.STARTING if seat.room is None else Screen.LOG_IN
+    if seat.room is None:
+        return Screen.STARTING if seat.locked is None else Screen.RESUME_CODE
+    return Screen.LOG_IN
+
+
+def _screen_with_session(seat: SeatState, core: SessionCore, now_ms: int) -> Screen:
+    if seat.is_lost:
+        return Screen.PROBLEM
+    screen = _screen(core, now_ms)
+    is_stuck = screen is Screen.WAITING and seat.locked is not None and not core.is_attached
+    return Screen.RESUME_CODE if is_stuck else screen
 
 
 def _screen(core: SessionCore, now_ms: int) -> Screen:
@@ -142,7 +157,7 @@ def _screen(core: SessionCore, now_ms: int) -> Screen:
 def _sitting(seat: SeatState) -> SittingFacts | None:
     room = seat.room
     if room is None:
-        return None
+        return None  # also when a resume code opened the paper: the header shows its title
     manifest = None if seat.package is None else seat.package.manifest
     return SittingFacts(
         centre_id=room.centre_id,

@@ -24,6 +24,9 @@ class KioskEngine(Protocol):
     def log_in(self, *, admission_number: str, id_number: str, room_code: str) -> None:
         """Log this candidate in."""
 
+    def resume_with_code(self, code: str) -> None:
+        """Go on without the server, with a resume code."""
+
     def confirm(self) -> None:
         """The candidate says: this is me."""
 

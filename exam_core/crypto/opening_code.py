@@ -16,6 +16,9 @@ CODE_GROUP = declare("opening.code_group", "请重新核对提示的那一组数
 
 GROUPS = 6
 GROUP_DIGITS = 5
+_BODY_DIGITS = GROUP_DIGITS - 1
+NUMBERS = 10 ** (GROUPS * _BODY_DIGITS)
+"""How many codes there are."""
 
 _DIGITS = "0123456789"
 _FULL_WIDTH = str.maketrans("０１２３４５６７８９", _DIGITS)
@@ -35,7 +38,13 @@ _DAMM = (
 
 def generate_code() -> str:
     """Draw a code from the system's randomness, written in groups with a space between."""
-    bodies = (f"{secrets.randbelow(10_000):04d}" for _ in range(GROUPS))
+    return write_code(secrets.randbelow(NUMBERS))
+
+
+def write_code(number: int) -> str:
+    """The code of a number from 0 to below `NUMBERS`, with its check digits."""
+    digits = f"{number:0{GROUPS * _BODY_DIGITS}d}"
+    bodies = (digits[at : at + _BODY_DIGITS] for at in range(0, len(digits), _BODY_DIGITS))
     return " ".join(body + str(_damm(body)) for body in bodies)
 
 

@@ -10,6 +10,7 @@ import pyrage
 
 from exam_core import limits
 from exam_core.crypto import age_passphrase
+from exam_core.crypto.bech32 import encode_bech32
 from exam_core.errors import InputError, IntegrityError, declare
 
 SEAL_OPEN = declare("seal.open", "解密失败：口令或密钥不对，或文件已损坏；请核对后重试。")
@@ -29,6 +30,11 @@ _STANZA_START = b"\n-> "
 def generate_identity() -> SealingIdentity:
     """Draw a new private sealing key from the system's randomness."""
     return SealingIdentity(str(pyrage.x25519.Identity.generate()))
+
+
+def identity_from(raw: bytes) -> SealingIdentity:
+    """The private sealing key of these 32 bytes, which must be drawn or derived as a key is."""
+    return SealingIdentity(encode_bech32("age-secret-key-", raw).upper())
 
 
 def recipient_of(identity: SealingIdentity) -> Recipient:

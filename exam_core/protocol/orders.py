@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 import msgspec
 
 from exam_core import limits
-from exam_core.crypto.sealing import SealingIdentity
+from exam_core.crypto.sealing import Recipient, SealingIdentity
 from exam_core.crypto.signing import (
     PrivateSigningKey,
     PublicSigningKey,
@@ -49,12 +49,15 @@ class Begin(_What, frozen=True, kw_only=True, tag="begin"):
     """The paper may be shown: the key of this candidate's form and of the journal.
 
     Sent when presence is confirmed and the sitting runs, and again on each later attach.
+    `resume_recipients` are those of the seat's one-time resume codes, in their order; see
+    `exam_core.formats.resume_file`.
     """
 
     form_number: FormNumber
     form_identity: SealingIdentity
     journal_key: bytes
     time_left_ms: int
+    resume_recipients: tuple[Recipient, ...]
 
 
 class Clock(_What, frozen=True, kw_only=True, tag="clock"):

@@ -4,6 +4,7 @@ Event loop only. Time is the room's working time on the monotonic clock.
 """
 
 from exam_core.formats.journal_entries import SubmitReason
+from exam_core.formats.resume_file import resume_recipients
 from exam_core.model.identifiers import SessionId
 from exam_core.model.states import SessionState, SittingEvent, SittingState
 from exam_core.protocol.orders import Begin, End
@@ -155,6 +156,11 @@ class Course:
                 form_identity=opened.identities[session.form_number],
                 journal_key=facts.journal_key,
                 time_left_ms=self._core.time_left_ms(session),
+                resume_recipients=resume_recipients(
+                    opened.journal_secret,
+                    sitting_id=self._state.sitting_id,
+                    seat_id=session.seat_id,
+                ),
             ),
             issued_by=issued_by,
         )

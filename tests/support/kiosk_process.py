@@ -4,30 +4,43 @@ Messages wait on the line until a test delivers them; cutting it loses what is u
 pulled cable does. Killing the process keeps what files show; losing power keeps what is synced.
 """
 
-import contextlib
+import hashlib
 import random
 from collections import deque
 from pathlib import Path
 
-from exam_client.config import DataFolder
+from exam_client.config import DataFolder, KioskConfig
 from exam_client.journal import SessionJournal
+from exam_client.package_cache import PackageCache
 from exam_client.session.attempt import SessionPorts
 from exam_client.session.checkpoint_gate import CheckpointGate
 from exam_client.session.core import SessionCore
-from exam_client.session.evidence import EVIDENCE_NAME
+from exam_client.session.keeping import Keeping
 from exam_client.session.order_gate import OrderGate
 from exam_client.session.resume import Resume, ResumeFile, Stage
 from exam_core.crypto.signing import public_key_of
 from exam_core.formats.paper_package import PaperPackage, verify_package
-from exam_core.model.identifiers import AdmissionNumber, CentreId, FormNumber, SeatId, SessionId
+from exam_core.formats.resume_file import resume_code
+from exam_core.model.identifiers import AdmissionNumber, CentreId, FormNumber, SeatId
 from exam_core.model.states import SittingState
 from exam_core.protocol import messages, orders
 from tests.support import builders
 from tests.support.memory_files import MemoryFiles
-from tests.support.room_model import RoomModel, SessionModel
+from tests.support.room_model import JOURNAL_SECRET, RoomModel, SessionModel
 
 FOLDER = DataFolder(Path("/kiosk"))
-PACKAGE = verify_package(builders.package(), builders.root())
+PACKAGE_BYTES = builders.package()
+PACKAGE = verify_package(PACKAGE_BYTES, builders.root())
+PACKAGE_SHA256 = hashlib.sha256(PACKAGE_BYTES).hexdigest()
+DEVICE_KEY = builders.GRADING_IDENTITY
+CONFIG = KioskConfig(
+    folder=FOLDER,
+    kiosk_url="https://room:1",
+    console_url="https://room:2",
+    seat_id=SeatId("A01"),
+    root=builders.root(),
+    centre=builders.centre(),
+)
 
 
 class KioskProcess:
@@ -39,6 +52,9 @@ class KioskProcess:
         files: The machine's disk.
         now_ms: The machine's monotonic clock, moved by tests.
         core: The process that runs now.
+        keeping: Its files beside the journal.
+        boots: How often the machine was switched on.
+        disk_alarms: What could not be written, by code.
         gate_alarms: What was wrong with the record of orders.
         refusals: Codes that the server refused with, as the candidate was told.
         asked_for_pending: How often typed text was asked for.
@@ -59,6 +75,10 @@ class KioskProcess:
         )
         self.room.sessions[builders.SESSION_ID] = self.session
         self.files = MemoryFiles()
+        self.files.put(FOLDER.device_key, DEVICE_KEY.encode())
+        self.files.put(FOLDER.package / f"{PACKAGE_SHA256}.exampkg", PACKAGE_BYTES)
+        self.boots = 1
+        self.disk_alarms: list[str] = []
         self.now_ms = 0
         self.package = package
         self.refusals: list[str] = []
@@ -91,24 +111,31 @@ class KioskProcess:
     def lose_power(self, rng: random.Random) -> None:
         """The plug is pulled, and the machine starts again."""
         self.cut()
+        self.boots += 1
         self.files = self.files.power_off(rng)
         self.core = self._start()
 
     def _start(self) -> SessionCore:
-        resume_file = ResumeFile(self.files, FOLDER)
-        resume = resume_file.load()
+        cache = PackageCache(self.files, CONFIG)
+        self.keeping = Keeping(self.files, CONFIG, cache, self._alarm)
+        self.keeping.package_sha256 = PACKAGE_SHA256
+        resume = self.keeping.load()
         assert resume is not None
         journal = SessionJournal(
             self.files,
             FOLDER.session(resume.session_id),
             clock_ms=lambda: self.now_ms,
             signer=builders.KIOSK,
+            earlier=resume.segments,
         )
         ports = SessionPorts(
             seat_id=SeatId("A01"),
             clock_ms=lambda: self.now_ms,
-            keep_evidence=self._keep_evidence,
-            save_resume=lambda changed: self._save(resume_file, changed),
+            boot_id=f"boot {self.boots}",
+            keep_resume=self.keeping.keep_keys,
+            drop_resume=self.keeping.drop_keys,
+            keep_evidence=self.keeping.keep_evidence,
+            save_resume=self.keeping.save,
             collect_pending=self._collect if self._collects else None,
             refuse=lambda code, _message: self.refusals.append(code),
             centre_key=public_key_of(builders.CENTRE_KEY),
@@ -125,14 +152,20 @@ class KioskProcess:
         )
         return SessionCore(resume, journal, package=self.package, ports=ports)
 
-    @staticmethod
-    def _save(resume_file: ResumeFile, resume: Resume) -> None:
-        with contextlib.suppress(OSError):  # as the driver: an alarm, and the exam goes on
-            resume_file.save(resume)
+    def go_on_alone(self, code: str) -> None:
+        """A resume code is typed while the server is away."""
+        unlocked = self.keeping.unlock(code)
+        self.core.attempt.package_arrived(unlocked.package)
+        self.core.go_on_alone(unlocked.keys, codes_used=unlocked.code_number)
 
-    def _keep_evidence(self, session_id: SessionId, data: bytes) -> None:
-        with contextlib.suppress(OSError):
-            self.files.replace(FOLDER.session(session_id) / EVIDENCE_NAME, data)
+    def resume_code(self, number: int) -> str:
+        """What stands on the proctor's sheet for this seat."""
+        return resume_code(
+            JOURNAL_SECRET, sitting_id=builders.SITTING_ID, seat_id=SeatId("A01"), number=number
+        )
+
+    def _alarm(self, code: str, _message: str) -> None:
+        self.disk_alarms.append(code)
 
     def _collect(self) -> None:
         self.asked_for_pending += 1

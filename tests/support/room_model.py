@@ -20,6 +20,7 @@ from exam_core.formats.journal import (
 )
 from exam_core.formats.journal_entries import Entry, SegmentStarted, SessionSubmitted, decode_entry
 from exam_core.formats.journal_merge import PlacedEntry, SessionContent, merge_entries
+from exam_core.formats.resume_file import resume_recipients
 from exam_core.model.identifiers import FormNumber, SeatId, SegmentId, SessionId
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import messages, orders
@@ -194,6 +195,9 @@ class RoomModel:
                     form_identity=session.form_identity,
                     journal_key=session.journal_key,
                     time_left_ms=self.time_left_ms,
+                    resume_recipients=resume_recipients(
+                        JOURNAL_SECRET, sitting_id=builders.SITTING_ID, seat_id=session.seat_id
+                    ),
                 ),
             )
         ]

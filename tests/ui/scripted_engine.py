@@ -142,6 +142,10 @@ class ScriptedEngine:
         """Remember the command."""
         self.commands.append(("log_in", admission_number, id_number, room_code))
 
+    def resume_with_code(self, code: str) -> None:
+        """Remember the command."""
+        self.commands.append(("resume_with_code", code))
+
     def confirm(self) -> None:
         """Remember the command."""
         self.commands.append(("confirm",))

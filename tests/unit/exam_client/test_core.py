@@ -281,6 +281,7 @@ def test_a_hold_stops_the_clock_and_a_begin_during_it_does_not_start_it() -> Non
         form_identity=kiosk.session.form_identity,
         journal_key=kiosk.session.journal_key,
         time_left_ms=5,
+        resume_recipients=(),
     )
     kiosk.order(begin)
 

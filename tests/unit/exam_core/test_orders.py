@@ -23,6 +23,7 @@ WHATS: list[orders.What] = [
         form_identity=builders.FORM_IDENTITY,
         journal_key=bytes(range(32)),
         time_left_ms=5_399_000,
+        resume_recipients=(),
     ),
     orders.Clock(
         sitting_state=SittingState.HELD,
