@@ -262,9 +262,7 @@ class SessionDriver:
 
     def _take_up(self, reply: RoomReply) -> None:
         """Go on with the session that is on disk, if it belongs to this sitting."""
-        if self.core is not None:
-            return
-        resume = self._keeping.load()
+        resume = None if self.core is not None else self._keeping.load()
         if resume is not None and resume.sitting_id == reply.sitting_id:
             self._start_session(resume)
 

@@ -12,6 +12,7 @@ WINDOW = "kiosk_window"
 SCREEN_STARTING = "screen_starting"
 SCREEN_NOT_ENROLLED = "screen_not_enrolled"
 SCREEN_LOG_IN = "screen_log_in"
+SCREEN_RESUME_CODE = "screen_resume_code"
 SCREEN_CONFIRM = "screen_confirm"
 SCREEN_RULES = "screen_rules"
 SCREEN_WAITING = "screen_waiting"
@@ -28,6 +29,13 @@ LOG_IN_ROOM_CODE = "log_in_room_code"
 LOG_IN_BUTTON = "log_in_button"
 LOG_IN_REFUSAL = "log_in_refusal"
 LOG_IN_RETRY = "log_in_retry"
+
+# Resume code; its groups are `resume_code_group_<n>` (n from 1)
+RESUME_CODE_REQUEST = "resume_code_request"
+RESUME_CODE_GROUP = "resume_code_group"
+RESUME_CODE_HINT = "resume_code_hint"
+RESUME_CODE_REFUSAL = "resume_code_refusal"
+RESUME_CODE_BUTTON = "resume_code_button"
 
 # Confirm, rules, waiting
 CONFIRM_YES = "confirm_yes"

@@ -21,6 +21,7 @@ from exam_client.ui.confirm import ConfirmScreen
 from exam_client.ui.log_in import LogInScreen
 from exam_client.ui.model import KioskEngine
 from exam_client.ui.paper import PaperScreen
+from exam_client.ui.resume_code import ResumeCodeScreen
 from exam_client.ui.rules import RulesScreen
 from exam_client.ui.start_up import MachineCheck, StartUpScreen
 from exam_client.ui.waiting import WaitingScreen
@@ -31,6 +32,7 @@ _AnyScreen = (
     StartUpScreen
     | NotEnrolledScreen
     | LogInScreen
+    | ResumeCodeScreen
     | ConfirmScreen
     | RulesScreen
     | WaitingScreen
@@ -60,6 +62,7 @@ class KioskWindow(QWidget):
         self._refuses_close = False
         self._screen: Screen | None = None
         self.log_in = LogInScreen()
+        self.resume_code = ResumeCodeScreen()
         self.confirm = ConfirmScreen()
         self.rules = RulesScreen()
         self.paper = PaperScreen(clock_ms=clock_ms)
@@ -67,6 +70,7 @@ class KioskWindow(QWidget):
             Screen.STARTING: StartUpScreen(checks),
             Screen.NOT_ENROLLED: NotEnrolledScreen(),
             Screen.LOG_IN: self.log_in,
+            Screen.RESUME_CODE: self.resume_code,
             Screen.CONFIRM: self.confirm,
             Screen.RULES: self.rules,
             Screen.WAITING: WaitingScreen(),
@@ -91,6 +95,7 @@ class KioskWindow(QWidget):
         """Hand everything that the candidate does to this engine; once."""
         self._engine = engine
         self.log_in.log_in_requested.connect(self._on_log_in_requested)
+        self.resume_code.code_given.connect(engine.resume_with_code)
         self.confirm.confirmed.connect(engine.confirm)
         self.confirm.denied.connect(engine.not_me)
         self.rules.rules_read.connect(engine.rules_read)
@@ -111,11 +116,12 @@ class KioskWindow(QWidget):
         self._stack.setCurrentWidget(screen)
         if before is Screen.LOG_IN:
             self.log_in.clear()
+        if before is Screen.RESUME_CODE:
+            self.resume_code.clear()
         if snapshot.screen is Screen.RECEIPT:
             self.paper.clear()
-        if snapshot.screen in {Screen.LOG_IN, Screen.RULES}:
-            focus = self.log_in if snapshot.screen is Screen.LOG_IN else self.rules
-            QTimer.singleShot(0, focus, focus.focus_first)
+        if isinstance(screen, (LogInScreen, ResumeCodeScreen, RulesScreen)):
+            QTimer.singleShot(0, screen, screen.focus_first)
 
     def on_pending_wanted(self) -> None:
         """Time is up or the proctor ends it: record what is typed, then say that it is done."""

@@ -12,7 +12,7 @@ from exam_core.formats.opening_key import OPENING_KEY
 from exam_core.formats.opening_locks import ENVELOPES
 from exam_server import limits
 from exam_server.accounts.roles import Role
-from exam_server.room.services import opening
+from exam_server.room.services import opening, resume_sheet
 from exam_server.room.services.opening import Envelope
 from exam_server.room.views import SITTING_TITLES
 from exam_server.room.web.context import context_of
@@ -33,6 +33,12 @@ def opening_routes() -> list[BaseRoute]:
         GuardedRoute("/opening", show_opening, permission=readable_by(Role.IT, Role.CHIEF)),
         GuardedRoute("/opening/key", bring_key, permission=done_by(Role.IT), methods=["POST"]),
         GuardedRoute("/opening/code", type_code, permission=done_by(Role.CHIEF), methods=["POST"]),
+        GuardedRoute(
+            "/opening/resume-sheet",
+            print_resume_sheet,
+            permission=done_by(Role.CHIEF),
+            methods=["POST"],
+        ),
         GuardedRoute(
             "/opening/envelopes", type_envelopes, permission=done_by(Role.CHIEF), methods=["POST"]
         ),
@@ -99,6 +105,38 @@ async def type_envelopes(request: Request) -> Response:
         return await _open(request, (await _envelope(request, 1), await _envelope(request, 2)))
     except ExamError as error:
         return _refused(request, error)
+
+
+async def print_resume_sheet(request: Request) -> Response:
+    """The page to print: each seat's one-time resume codes. Every showing is in the audit log.
+
+    A POST, so that no page that is left open, and no address in a history, shows it again.
+
+    Errors: 409 opening.never, opening.no_key.
+    """
+    room = context_of(request)
+    state = room.hub.state
+    try:
+        if state.opened is None:
+            raise opening.paper_is_shut(state.clock.state)
+        seats = await asyncio.to_thread(
+            resume_sheet.print_sheet,
+            room.trail,
+            person_of(request),
+            state.opened,
+            sitting_id=state.sitting_id,
+            seat_ids=list(state.seats),
+        )
+    except ExamError as error:
+        return _refused(request, error)
+    return render(
+        request,
+        "resume_sheet.html",
+        title=state.title,
+        sitting_id=state.sitting_id,
+        seats=seats,
+        printed_by=person_of(request).name,
+    )
 
 
 async def _open(request: Request, codes: str | tuple[Envelope, Envelope]) -> Response:

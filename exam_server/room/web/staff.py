@@ -157,6 +157,7 @@ ACTION_TITLES = {
     "opening_refused": "启封未成功",
     "paper_opened": "两人启封试卷",
     "paper_reopened": "重启后两人再次启封",
+    "resume_sheet_printed": "显示断网恢复码单",
     "logged_in": "考生登录",
     "logged_in_again": "考生重新登录",
     "log_in_refused": "登录被拒",
