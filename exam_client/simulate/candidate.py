@@ -120,6 +120,11 @@ class SimulatedCandidate:
                         room_code=self.planned.room_code,
                     )
                     await self._until(self._is_log_in_taken)
+                case Screen.RESUME_CODE if self.planned.resume_codes:
+                    engine.resume_with_code(
+                        self.planned.resume_codes[snapshot.resume_code_number - 1]
+                    )
+                    await self._until(lambda now: now.screen is not Screen.RESUME_CODE)
                 case Screen.CONFIRM:
                     engine.confirm()
                     await self._until(lambda now: now.screen is not Screen.CONFIRM)

@@ -48,7 +48,7 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class PlannedCandidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One candidate: who, where, what is known, how fast."""
+    """One candidate: who, where, what is known, how fast; `resume_codes` as on the sheet."""
 
     seat_id: SeatId
     admission_number: str
@@ -60,6 +60,7 @@ class PlannedCandidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     think_ms: tuple[int, int] = (200, 800)
     submit: bool = True
     order_seed: int = 0
+    resume_codes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         least, most = self.think_ms

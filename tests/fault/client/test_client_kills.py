@@ -14,6 +14,7 @@ import pytest
 
 from exam_client.simulate.knowledge import response_sha256
 from exam_core.formats.journal_entries import ResponseRecorded
+from exam_core.formats.resume_file import resume_code
 from exam_core.model.states import SittingState
 from tests.support import builders
 from tests.support.kiosk_room import (
@@ -25,6 +26,7 @@ from tests.support.kiosk_room import (
     write_plan,
 )
 from tests.support.room_double import RoomDouble
+from tests.support.room_model import JOURNAL_SECRET
 from tests.support.scale import times
 
 KILLS = 24
@@ -71,6 +73,74 @@ class Simulator:
         status = self.process.wait(120)
         self._reader.join(20)
         return status
+
+
+def test_a_kiosk_killed_while_the_server_is_away_goes_on_with_resume_codes(tmp_path: Path) -> None:
+    """Answers before, between and after two kills without a server are all in the room.
+
+    Nothing on the kiosk's disk says a word of the paper, or the key that opens it.
+    """
+    candidate = CANDIDATES[0]
+    codes = [
+        resume_code(
+            JOURNAL_SECRET,
+            sitting_id=builders.SITTING_ID,
+            seat_id=candidate.seat_id,
+            number=number,
+        )
+        for number in (1, 2, 3)
+    ]
+    shown: set[tuple[str, str, str]] = set()
+    with room_with(CANDIDATES[:1], tmp_path, items=ITEMS) as room:
+        plan = write_plan(
+            room, CANDIDATES[:1], tmp_path, items=ITEMS, think_ms=(10, 20), resume_codes=codes
+        )
+        for start in range(3):
+            simulator = Simulator(plan)
+            if start == 0:
+                wait_until(lambda: len(room.model.sessions) == 1, what="log-in")
+                room.present_all()
+                room.set_state(SittingState.RUNNING)
+            wait_until(
+                lambda running=simulator: len(running.saved()) >= 12,  # type: ignore[misc]  # bound by default
+                what="saved responses",
+            )
+            if start == 0:
+                room.stop()
+            else:
+                screens = [one["screen"] for one in simulator.events if one["event"] == "screen"]
+                assert screens[-2:] == ["resume_code", "paper"]
+                assert {one["state"] for one in simulator.events if one["event"] == "saved"} == {
+                    "kept_here"
+                }
+            simulator.kill()
+            shown.update(simulator.saved())
+        secrets = (
+            STEM_CANARY.encode(),
+            ANSWER_CANARY.encode(),
+            builders.FORM_IDENTITY.encode(),
+            room.session(candidate.admission_number).journal_key,
+            *(code.encode() for code in codes),
+        )
+        files = kiosk_files(tmp_path / "kiosks")
+        assert any(path.name == "resume.age" for path in files)
+        assert not [path for path, data in files.items() for one in secrets if one in data]
+        room.start()
+        last = Simulator(plan)
+        assert last.wait() == 0
+        shown.update(last.saved())
+
+        session = room.session(candidate.admission_number)
+        recorded = {
+            (candidate.seat_id, placed.entry.part_id, response_sha256(placed.entry.response))
+            for placed in session.placed()
+            if isinstance(placed.entry, ResponseRecorded)
+        }
+        assert shown <= recorded
+        assert len(session.content().responses) == ITEMS
+        assert session.receipt
+        assert session.violations == []
+        assert not any(path.name == "resume.age" for path in kiosk_files(tmp_path / "kiosks"))
 
 
 def _recorded(room: RoomDouble) -> set[tuple[str, str, str]]:

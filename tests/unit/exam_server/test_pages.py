@@ -7,7 +7,9 @@ import pytest
 from starlette.routing import Mount, WebSocketRoute
 
 from exam_core.errors import CODES
+from exam_core.formats.resume_file import CODES_OF_SEAT, resume_code
 from exam_server.accounts.roles import ROOM_ROLES, Role
+from exam_server.room.services.opening import OpenedPaper
 from exam_server.room.web.applications import build_kiosk_application
 from exam_server.room.web.staff import ACTION_TITLES
 from exam_server.web.permissions import READING, GuardedRoute
@@ -32,6 +34,31 @@ def test_every_route_says_who_may_use_it(pages: Pages) -> None:
         is_static = isinstance(route, Mount) and route.path.startswith("/static")
         is_socket = isinstance(route, WebSocketRoute) and route.path == "/v1/session"
         assert is_static or is_socket or isinstance(route, GuardedRoute)
+
+
+def test_the_resume_sheet_shows_the_codes_of_every_seat_to_the_chief(pages: Pages) -> None:
+    """Only once the paper is open; each showing is in the audit log, the codes are not."""
+    shut = pages.request("POST", "/opening/resume-sheet", "zhang", headers=WEB_PAGE)
+    assert shut.status_code == HTTPStatus.CONFLICT
+    assert "opening.never" in shut.text
+    secret = bytes(32)
+    pages.room.hub.state.opened = OpenedPaper(
+        manifest_sha256="ab" * 32, journal_secret=secret, identities={}, shapes={}
+    )
+
+    sheet = pages.request("POST", "/opening/resume-sheet", "zhang", headers=WEB_PAGE)
+
+    assert sheet.status_code == HTTPStatus.OK
+    assert sheet.headers["cache-control"] == "no-store"
+    codes = {
+        resume_code(secret, sitting_id=builders.SITTING_ID, seat_id=seat_id, number=number)
+        for seat_id in pages.room.hub.state.seats
+        for number in range(1, CODES_OF_SEAT + 1)
+    }
+    assert all(code in sheet.text for code in codes)
+    lines = [line.decode() for line in pages.room.trail.lines()]
+    assert sum("resume_sheet_printed" in line for line in lines) == 1
+    assert not any(code in line for code in codes for line in lines)
 
 
 def test_the_auditor_reads_every_page_and_may_change_nothing(pages: Pages) -> None:
