@@ -25,11 +25,14 @@ PERFECT = (
     "exam_client/session/clock.py",
     "exam_client/session/closing.py",
     "exam_client/session/core.py",
+    "exam_client/session/evidence.py",
+    "exam_client/session/keeping.py",
     "exam_client/session/paper.py",
     "exam_client/session/resume.py",
     "exam_client/session/snapshot.py",
     "exam_client/session/view.py",
     "exam_client/sync/upload.py",
+    "exam_client/resume_vault.py",
     # What accepts a frame in the room; the writer and the intake are held by tests/stateful/room.
     "exam_server/machine.py",  # what keeps an answer key away from an open sitting
     "exam_server/room/services/opening.py",  # what opens a paper

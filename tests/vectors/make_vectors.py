@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from exam_core.formats.canonical import encode_canonical
-from tests.vectors import centre_formats, record_formats, signed_formats
+from tests.vectors import centre_formats, record_formats, resume_formats, signed_formats
 from tests.vectors.made import Made
 from tests.vectors.readers import FOLDER, LIST, read
 from tests.vectors.recipes import KEYS, make_missing
@@ -26,6 +26,7 @@ def make_all() -> Iterator[Made]:
     yield from signed_formats.opening_bundle()
     yield from signed_formats.answer_key_package()
     yield from record_formats.response_journal()
+    yield from resume_formats.resume_file()
     yield from record_formats.results_bundle()
     yield from record_formats.audit_log()
     yield from centre_formats.assignment()

@@ -36,12 +36,20 @@ from exam_core.formats.paper_package import open_form, verify_package
 from exam_core.formats.results_bundle import (
     open_results,
 )
+from exam_core.formats.resume_file import (
+    open_device_layer,
+    parse_resume_code,
+    resume_code,
+    resume_recipients,
+    unlock_resume,
+)
 from exam_core.formats.trust_root import TrustRoot, fingerprint, parse_root
 from exam_core.keys.package import open_key_package
 from exam_core.model.identifiers import (
     CentreId,
     FormNumber,
     PaperId,
+    SeatId,
     SegmentId,
     SessionId,
     SittingId,
@@ -212,6 +220,30 @@ def _checkpoint(data: bytes, keys: Keys, _: _Given) -> Any:
     return open_checkpoint(data.decode(), origin=origin, key=keys.centre_public)
 
 
+class _CodeOf(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    journal_secret: str
+    number: int
+    seat_id: SeatId
+    sitting_id: SittingId
+
+
+def _resume_code(data: bytes, _: Keys, __: _Given) -> Any:
+    of = msgspec.json.decode(data, type=_CodeOf)
+    secret = bytes.fromhex(of.journal_secret)
+    recipients = resume_recipients(secret, sitting_id=of.sitting_id, seat_id=of.seat_id)
+    code = resume_code(secret, sitting_id=of.sitting_id, seat_id=of.seat_id, number=of.number)
+    return {"code": code, "recipient": recipients[of.number - 1]}
+
+
+def _typed_resume_code(data: bytes, _: Keys, __: _Given) -> Any:
+    return {"code": parse_resume_code(data.decode())}
+
+
+def _resume(data: bytes, keys: Keys, given: _Given) -> Any:
+    locked = open_device_layer(data, keys.opening_identity)
+    return {"ticket": locked.ticket, "keys": unlock_resume(locked, given["code"])}
+
+
 READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
     "canonical": _canonical,
     "root": _root,
@@ -230,5 +262,8 @@ READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
     "chain": _chain,
     "entry": _entry,
     "audit log": _audit,
+    "resume": _resume,
+    "resume code": _resume_code,
+    "typed resume code": _typed_resume_code,
     "checkpoint": _checkpoint,
 }

@@ -11,7 +11,13 @@ from typing import Any
 
 import msgspec
 
-from exam_core.crypto.sealing import SealingIdentity, generate_identity, recipient_of, seal
+from exam_core.crypto.sealing import (
+    Recipient,
+    SealingIdentity,
+    generate_identity,
+    recipient_of,
+    seal,
+)
 from exam_core.crypto.signing import public_key_of
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.dsse import sign_envelope
@@ -20,7 +26,9 @@ from exam_core.formats.opening_bundle import CONTENT_TYPE
 from exam_core.formats.opening_key import seal_opening_key
 from exam_core.formats.opening_locks import make_locks
 from exam_core.formats.package_manifest import Manifest, Member, MemberRole
+from exam_core.formats.resume_file import ResumeKeys, ResumeTicket, resume_recipients, seal_resume
 from exam_core.keys import package as key_package
+from exam_core.model.identifiers import FormNumber, SeatId
 from tests.support import builders
 from tests.vectors.readers import INGREDIENTS, Keys
 
@@ -44,6 +52,27 @@ KEYS = Keys(
     session_id=builders.SESSION_ID,
     root=builders.root(),
 )
+
+
+RESUME_TICKET = ResumeTicket(
+    sitting_id=builders.SITTING_ID,
+    seat_id=SeatId("A01"),
+    session_id=builders.SESSION_ID,
+    code_number=1,
+)
+RESUME_KEYS = ResumeKeys(
+    package_sha256="ab" * 32,
+    form_number=FormNumber(1),
+    form_identity=builders.FORM_IDENTITY,
+    journal_key=builders.JOURNAL_KEY,
+    recipients=resume_recipients(
+        builders.JOURNAL_KEY, sitting_id=builders.SITTING_ID, seat_id=SeatId("A01")
+    ),
+)
+
+
+def _device() -> Recipient:
+    return recipient_of(KEYS.opening_identity)
 
 
 def ingredient(name: str) -> bytes:
@@ -161,6 +190,19 @@ _RECIPES: dict[str, Callable[[], bytes]] = {
     "answer-key-twice-signed.age": lambda: _sealed_key("answer-key.json", "setter", "setter"),
     "answer-key-without-map.age": lambda: _sealed_key(
         "answer-key-without-map.json", "setter", "approver"
+    ),
+    "resume-keys.json": lambda: _json(RESUME_KEYS),
+    "resume.age": lambda: seal_resume(RESUME_KEYS, RESUME_TICKET, _device()),
+    "resume-second.age": lambda: seal_resume(
+        RESUME_KEYS, msgspec.structs.replace(RESUME_TICKET, code_number=2), _device()
+    ),
+    "resume-other-device.age": lambda: seal_resume(
+        RESUME_KEYS, RESUME_TICKET, recipient_of(KEYS.grading_identity)
+    ),
+    "resume-magic.age": lambda: seal(b"EXRA2\n{}\nx", [_device()]),
+    "resume-number.age": lambda: seal(
+        b"EXRA1\n" + _json(RESUME_TICKET).replace(b'"code_number":1', b'"code_number":4') + b"\nx",
+        [_device()],
     ),
     "results-content.json": lambda: _json(builders.results_content()),
     "results-content.age": lambda: _to_graders(ingredient("results-content.json")),

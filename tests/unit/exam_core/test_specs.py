@@ -27,6 +27,7 @@ FORMATS = {
     "paper-package",
     "response-journal",
     "results-bundle",
+    "resume-file",
     "trust-root",
 }
 OURS = [path for path in SPECS if path.stem in FORMATS]

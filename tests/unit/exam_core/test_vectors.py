@@ -20,6 +20,7 @@ FORMATS = {
     "assignment",
     "response-journal",
     "results-bundle",
+    "resume-file",
     "audit-log",
 }
 
