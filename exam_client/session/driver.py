@@ -18,13 +18,11 @@ from exam_client.journal import SessionJournal
 from exam_client.journal.files import FileSystem
 from exam_client.kiosk_key import kiosk_signing_key
 from exam_client.package_cache import PackageCache
-from exam_client.session.attempt import SessionPorts
-from exam_client.session.checkpoint_gate import CheckpointGate
 from exam_client.session.closing import Phase
 from exam_client.session.conversation import Conversation, woken
 from exam_client.session.core import SessionCore
-from exam_client.session.keeping import Keeping, boot_id
-from exam_client.session.order_gate import OrderGate
+from exam_client.session.keeping import Keeping
+from exam_client.session.ports import make_ports
 from exam_client.session.resume import Resume
 from exam_client.session.snapshot import KioskSnapshot, Refusal
 from exam_client.session.view import SeatState, make_snapshot
@@ -81,27 +79,14 @@ class SessionDriver:
         self._seat = SeatState(seat_id=config.seat_id)
         self._keeping = Keeping(files, config, self._cache, self._seat.alarms.__setitem__)
         self._signer: Signer | None = None
-        self._ports = SessionPorts(
-            seat_id=config.seat_id,
+        self._ports = make_ports(
+            files,
+            config,
+            self._keeping,
             clock_ms=clock_ms,
-            boot_id=boot_id(),
-            keep_resume=self._keeping.keep_keys,
-            drop_resume=self._keeping.drop_keys,
-            keep_evidence=self._keeping.keep_evidence,
-            save_resume=self._keeping.save,
             collect_pending=collect_pending,
             refuse=self._refuse,
-            centre_key=config.centre.signing_key,
-            orders=OrderGate(
-                files,
-                config.folder,
-                centre_key=config.centre.signing_key,
-                seat_id=config.seat_id,
-                alarm=self._seat.alarms.__setitem__,
-            ),
-            checkpoints=CheckpointGate(
-                centre_key=config.centre.signing_key, centre_id=config.centre.centre_id
-            ),
+            alarm=self._seat.alarms.__setitem__,
         )
         self._last: KioskSnapshot | None = None
         self._refusals = 0
