@@ -95,17 +95,23 @@ def install_root(
     )
 
 
-@app.command(help="登记：用一次性登记码为本机位取得证书。")
+@app.command(help="登记：用一次性登记码，或由工作人员核对数字，为本机位取得证书。")
 def enrol(
     data: Data,
-    join_code: Annotated[str, typer.Option(help="监考端屏幕上本机位的 8 位登记码")],
+    join_code: Annotated[str, typer.Option(help="监考端屏幕上本机位的 8 位登记码")] = "",
     *,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="不用登记码：显示 6 位数字，由工作人员核对")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Get the certificate of this seat by a join code."""
+    """Get the certificate of this seat by a join code, or by a number that staff compare."""
     files = RealFileSystem()
     config = kiosk_config.load_config(files, kiosk_config.DataFolder(data))
-    asyncio.run(enrolment.enrol(files, config, join_code))
+    if compare:
+        asyncio.run(enrolment.enrol_by_comparison(files, config, _show_number))
+    else:
+        asyncio.run(enrolment.enrol(files, config, join_code))
     _say(f"机位 {config.seat_id} 登记完成", as_json=as_json, seat_id=config.seat_id)
 
 
@@ -167,6 +173,10 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         reason = error.strerror or "文件过大"
         raise InputError(FILE_UNREADABLE, f"无法读取 {path.name}：{reason}") from error
+
+
+def _show_number(number: str) -> None:
+    _err.print(f"请工作人员核对：{number[:3]} {number[3:]}", style="bold", markup=False)
 
 
 def _say(text: str, *, as_json: bool, **facts: Any) -> None:

@@ -60,6 +60,7 @@ room_code_digits = 6
 join_code_digits = 8
 login_tries_max = 5  # then the seat is locked until a proctor unlocks it
 join_code_tries_max = 5
+compare_digits = 6  # a person compares them; one chance in a million for who stands between
 join_code_life_ms = 10 * 60_000
 heartbeat_interval_ms = 10_000
 proof_steps_max = 24  # sixteen million acknowledgements in one commit

@@ -50,6 +50,7 @@ grace_ms = 10_000  # after time is up, for frames in flight
 clock_persist_interval_ms = 1_000
 swaps_alone_max = 3  # machine swaps of a sitting by one person; broken machines are rare
 spare_seats_max = 500
+comparisons_max = 500  # one a seat, and the largest rooms have 300
 reason_chars_max = 100  # a sentence; a form field of the pages has the same
 checkpoint_interval_ms = 5 * 60_000  # what the log's owner could still rewrite unseen
 extra_time_ms_max = 2 * 3_600_000  # one grant; more is a typing error

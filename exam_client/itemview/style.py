@@ -79,6 +79,7 @@ QLabel[role="hint"] {{ font-size: 16px; color: {INK_SOFT.name()}; }}
 QLabel[role="hint"][alert="true"] {{ color: {RED.name()}; font-weight: 700; }}
 QLabel[role="seat"] {{ font-size: 104px; font-weight: 700; color: {ACCENT.name()}; }}
 QLabel[role="receipt"] {{ font-family: {digits}; font-size: 26px; font-weight: 700; }}
+QLabel[role="compare"] {{ font-family: {digits}; font-size: 64px; font-weight: 700; }}
 QLabel[role="mark"] {{ font-size: 64px; }}
 QLabel[notice="good"], QLabel[notice="warn"], QLabel[notice="bad"] {{
     border-radius: 8px; padding: 10px 16px; font-size: 18px;

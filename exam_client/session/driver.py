@@ -13,14 +13,13 @@ from collections.abc import Callable
 
 from exam_client import limits
 from exam_client.config import KioskConfig
-from exam_client.enrolment import is_enrolled
 from exam_client.journal import SessionJournal
 from exam_client.journal.files import FileSystem
-from exam_client.kiosk_key import kiosk_signing_key
 from exam_client.package_cache import PackageCache
 from exam_client.session.closing import Phase
 from exam_client.session.conversation import Conversation, woken
 from exam_client.session.core import SessionCore
+from exam_client.session.enrolling import Enrolling
 from exam_client.session.keeping import Keeping
 from exam_client.session.ports import make_ports
 from exam_client.session.resume import Resume
@@ -29,7 +28,6 @@ from exam_client.session.view import SeatState, make_snapshot
 from exam_client.sync.backoff import Backoff
 from exam_client.sync.link import SESSION_SUPERSEDED, open_link
 from exam_client.sync.room_http import ROOM_STRANGER, RoomHttp
-from exam_client.sync.tls import kiosk_trust
 from exam_core.crypto.signing import Signer
 from exam_core.errors import CODES, ExamError, StateError, TransportError, declare
 from exam_core.formats.paper_package import PaperPackage
@@ -152,7 +150,8 @@ class SessionDriver:
     async def run(self) -> None:
         """Work until cancelled."""
         try:
-            trust = await self._enrolled_trust()
+            enrolling = Enrolling(self._files, self._config, self._seat, changed=self._changed)
+            trust = await enrolling.wait()
             async with RoomHttp(self._config.kiosk_url, trust) as room, asyncio.TaskGroup() as work:
                 self._room = room
                 work.create_task(self._watch_room(room))
@@ -164,25 +163,6 @@ class SessionDriver:
                 self._log_in_task.cancel()
             if self.core is not None:
                 self.core.journal.close()
-
-    async def _enrolled_trust(self) -> ssl.SSLContext:
-        """Wait for the seat's certificate, then trust with it."""
-        while True:
-            self._seat.is_enrolled = is_enrolled(self._files, self._config)
-            if self._seat.is_enrolled:
-                try:
-                    self._signer = Signer(kiosk_signing_key(self._files, self._config.folder))
-                    trust = kiosk_trust(
-                        self._config.centre.ca_certificate, self._config.folder.credential
-                    )
-                except ExamError as error:
-                    self._seat.is_enrolled = False
-                    self._seat.alarms[error.code] = error.message
-                else:
-                    self._seat.alarms.clear()
-                    return trust
-            self._changed()
-            await asyncio.sleep(limits.room_poll_s)
 
     async def _watch_room(self, room: RoomHttp) -> None:
         """Keep asking about the room until a session is attached with its paper here."""

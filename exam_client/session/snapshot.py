@@ -116,6 +116,7 @@ class KioskSnapshot:
         is_present: The proctor has confirmed presence.
         has_package: The sealed paper is here and verified.
         resume_code_number: Which of the seat's resume codes is asked for; 0 while none is.
+        enrol_number: Six digits that staff compare while the seat is not enrolled; empty without.
         is_logging_in: A log-in was sent and is not answered yet.
         form: The paper, in memory only; None until the proctor's start.
         images: The pictures of the form, in memory only.
@@ -145,6 +146,7 @@ class KioskSnapshot:
     has_package: bool = False
     resume_code_number: int = 0
     is_logging_in: bool = False
+    enrol_number: str = ""
     form: Form | None = None
     images: Mapping[ImageId, bytes] = field(default_factory=dict, repr=False)
     responses: Mapping[PartId, Response] = field(default_factory=dict)

@@ -41,6 +41,7 @@ class SeatState:
     Attributes:
         seat_id: This machine's seat.
         is_enrolled: It has a certificate.
+        enrol_number: What staff compare while it has none; empty while there is nothing.
         room: What the room last said of itself.
         is_room_heard: The last request to it was answered.
         package: The verified sealed paper.
@@ -54,6 +55,7 @@ class SeatState:
 
     seat_id: SeatId
     is_enrolled: bool = False
+    enrol_number: str = ""
     room: RoomReply | None = None
     is_room_heard: bool = False
     package: PaperPackage | None = None
@@ -76,6 +78,7 @@ def make_snapshot(seat: SeatState, core: SessionCore | None, now_ms: int) -> Kio
         has_package=seat.package is not None,
         resume_code_number=0 if seat.locked is None else seat.locked.ticket.code_number,
         is_logging_in=seat.is_logging_in,
+        enrol_number=seat.enrol_number,
         refusal=seat.refusal,
         alarms=_alarms(seat, core),
         reconnects=seat.reconnects,

@@ -21,6 +21,11 @@ from exam_core.errors import (
 from exam_core.protocol import VERSION
 from exam_core.protocol.http import (
     STATUS_OF,
+    CompareReply,
+    CompareRequest,
+    CompareResult,
+    CompareReveal,
+    CompareWait,
     EnrolReply,
     EnrolRequest,
     LogInReply,
@@ -92,6 +97,18 @@ class RoomHttp:
             ExamError: The room's refusal, or TransportError `room.away`.
         """
         return await self._ask("POST", "/v1/enrol", EnrolReply, request)
+
+    async def commit(self, request: CompareRequest) -> CompareReply:
+        """Begin to compare; raises as `enrol`."""
+        return await self._ask("POST", "/v1/enrol/commit", CompareReply, request)
+
+    async def reveal(self, request: CompareReveal) -> None:
+        """Say what was committed to; raises as `enrol`."""
+        await self._ask("POST", "/v1/enrol/reveal", CompareResult, request)
+
+    async def compared(self, request: CompareWait) -> CompareResult:
+        """Whether a person has compared; raises as `enrol`."""
+        return await self._ask("POST", "/v1/enrol/result", CompareResult, request)
 
     async def room(self) -> RoomReply:
         """What a kiosk may know before log-in; raises as `enrol`."""

@@ -110,10 +110,25 @@ class NotEnrolledScreen(ProblemScreen):
 
     def __init__(self) -> None:
         super().__init__(name=object_names.SCREEN_NOT_ENROLLED)
+        self._number = label("", "compare")
+        self._number.setObjectName(object_names.ENROL_NUMBER)
+        self.column.insertWidget(2, self._number)
 
     def show_snapshot(self, snapshot: KioskSnapshot) -> None:
-        """Say what the technician does."""
+        """Say what the technician does, and the number that staff compare."""
         self._headline.setText(self.tr("本机尚未登记"))
+        number = snapshot.enrol_number
+        self._number.setVisible(bool(number))
+        shown = f"{snapshot.seat_id}　{number[:3]} {number[3:]}"
+        self._number.setText(shown)
+        self._number.setAccessibleName(shown)
+        if number:
+            words = self.tr(
+                "请工作人员在考务台“机位”页面核对机位号和上面的 6 位数字，"
+                "相同按“相符”，本机随即登记；不同按“不符”，并报告技术人员。"
+            )
+            self._say(words, snapshot)
+            return
         words = self.tr(
             "请技术人员在考务台为本机位生成 8 位登记码，在本机执行 "
             "exam-client enrol --join-code 登记码，然后重新启动考试程序。"

@@ -21,6 +21,8 @@ SCREEN_SUBMITTING = "screen_submitting"
 SCREEN_RECEIPT = "screen_receipt"
 SCREEN_PROBLEM = "screen_problem"
 
+ENROL_NUMBER = "enrol_number"
+
 # Log-in
 LOG_IN_SEAT = "log_in_seat"
 LOG_IN_ADMISSION_NUMBER = "log_in_admission_number"

@@ -1,6 +1,7 @@
 """The few HTTP requests of a kiosk, as JSON: enrolment, room, log-in, package.
 
     POST /v1/enrol     (console port, no client certificate)  EnrolRequest -> EnrolReply
+    POST /v1/enrol/commit, /reveal, /result  (the same port)  see `comparison`
     GET  /v1/room      (kiosk port, client certificate)        RoomReply
     POST /v1/log-in    (kiosk port, client certificate)        LogInRequest -> LogInReply
     GET  /v1/package   (kiosk port, client certificate)        the .exampkg; ETag is its SHA-256
@@ -59,6 +60,44 @@ class EnrolRequest(_Body, frozen=True, kw_only=True):
 
 class EnrolReply(_Body, frozen=True, kw_only=True):
     """The seat's client certificate."""
+
+    certificate_pem: str
+
+
+class CompareRequest(_Body, frozen=True, kw_only=True):
+    """A new kiosk begins to compare; see `protocol.comparison`."""
+
+    protocol: int
+    seat_id: SeatId
+    commitment: str
+
+
+class CompareReply(_Body, frozen=True, kw_only=True):
+    """The server's nonce, which it drew after the commitment."""
+
+    request_id: str
+    server_nonce: str
+
+
+class CompareReveal(_Body, frozen=True, kw_only=True):
+    """What the kiosk committed to, with the proof of its signing key."""
+
+    request_id: str
+    seat_id: SeatId
+    nonce: str
+    csr_pem: str
+    signing_key: PublicSigningKey
+    signing_proof: str
+
+
+class CompareWait(_Body, frozen=True, kw_only=True):
+    """Has a person compared?"""
+
+    request_id: str
+
+
+class CompareResult(_Body, frozen=True, kw_only=True):
+    """The seat's client certificate; empty while nobody has compared."""
 
     certificate_pem: str
 

@@ -16,6 +16,7 @@ from exam_server.room.loading import load_room
 from exam_server.room.orders import OrderBook
 from exam_server.room.room_log import CheckpointReason, open_room_log
 from exam_server.room.services import conduct
+from exam_server.room.services.comparison import Comparisons
 from exam_server.room.services.enrolment import JoinCodes
 from exam_server.room.services.opening_desk import OpeningDesk
 from exam_server.room.services.sitting_authority import ensure_sitting_authority
@@ -83,6 +84,7 @@ def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:
         trail=trail,
         clock=clock,
         codes=JoinCodes(clock),
+        comparisons=Comparisons(clock, folder.centre().ca_certificate),
         desk=OpeningDesk(clock),
         centre=folder.centre(),
         duration_ms=state.clock.duration_ms,

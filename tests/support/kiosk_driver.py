@@ -104,6 +104,15 @@ class KioskDriver:
         signed = request.sign(self._key, hashes.SHA256())
         return signed.public_bytes(serialization.Encoding.PEM).decode()
 
+    def proof_of(self, csr_pem: str) -> str:
+        """The proof that this kiosk holds its signing key."""
+        return prove_signing_key(csr_pem, self.signing_key)
+
+    async def post(self, path: str, body: dict[str, object]) -> httpx2.Response:
+        """A JSON request to the port."""
+        async with httpx2.AsyncClient(verify=self.context) as http:
+            return await http.post(f"{self.kiosk_url}{path}", json=body)
+
     async def enrol(self, console_url: str, join_code: str) -> httpx2.Response:
         """Ask for the seat's certificate; afterwards the kiosk port can be used."""
         csr_pem = self.request_pem()
@@ -113,7 +122,7 @@ class KioskDriver:
             join_code=join_code,
             csr_pem=csr_pem,
             signing_key=self.claimed_key,
-            signing_proof=prove_signing_key(csr_pem, self.signing_key),
+            signing_proof=self.proof_of(csr_pem),
         )
         async with httpx2.AsyncClient(verify=_context(self._authority_file)) as http:
             reply = await http.post(f"{console_url}/v1/enrol", content=encode_body(body))

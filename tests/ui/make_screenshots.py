@@ -127,6 +127,8 @@ def _draw_before(studio: Studio) -> None:
     studio.shoot("01-start-up")
     studio.show(snapshot_at(Screen.NOT_ENROLLED, sitting=None))
     studio.shoot("02-not-enrolled")
+    studio.show(snapshot_at(Screen.NOT_ENROLLED, sitting=None, enrol_number="048213"))
+    studio.shoot("02-compare")
     studio.show(snapshot_at(Screen.LOG_IN))
     _type(studio, names.LOG_IN_ADMISSION_NUMBER, "202406150107")
     _type(studio, names.LOG_IN_ID_NUMBER, "350302199203154427")

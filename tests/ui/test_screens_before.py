@@ -72,6 +72,21 @@ def test_a_machine_without_certificate_says_what_to_do(kiosk: Kiosk) -> None:
     assert any("exam-client enrol" in text for text in texts)
 
 
+def test_an_unenrolled_machine_shows_the_number_to_compare(kiosk: Kiosk) -> None:
+    """Seat and digits large, with what staff do; without a number they are not there."""
+    kiosk.show(snapshot_at(Screen.NOT_ENROLLED, sitting=None))
+    assert not kiosk.find(names.ENROL_NUMBER).isVisible()
+
+    kiosk.show(snapshot_at(Screen.NOT_ENROLLED, sitting=None, enrol_number="048213"))
+
+    assert kiosk.text(names.ENROL_NUMBER) == "A07　048 213"
+    texts = [
+        child.accessibleName()
+        for child in kiosk.find(names.SCREEN_NOT_ENROLLED).findChildren(QWidget)
+    ]
+    assert any("相符" in text for text in texts)
+
+
 def test_log_in_sends_what_was_typed(kiosk: Kiosk) -> None:
     """All three, the X as a capital letter."""
     kiosk.show(snapshot_at(Screen.LOG_IN))

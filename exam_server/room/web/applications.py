@@ -13,6 +13,7 @@ from exam_server.accounts.pairs import PairDesk
 from exam_server.accounts.people import People
 from exam_server.accounts.roles import Role
 from exam_server.room.web import pair_acts
+from exam_server.room.web.compare_api import compare_routes
 from exam_server.room.web.context import RoomContext
 from exam_server.room.web.kiosk_api import enrol_routes, kiosk_routes
 from exam_server.room.web.kiosk_list import kiosk_list_routes
@@ -59,6 +60,7 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
             *enrol_routes(),
             *proctor_routes(),
             *kiosk_list_routes(),
+            *compare_routes(),
             *opening_routes(),
             *staff_routes(),
             *record_sheet_routes(),

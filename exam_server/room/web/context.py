@@ -11,6 +11,7 @@ from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
 from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
+from exam_server.room.services.comparison import Comparisons
 from exam_server.room.services.enrolment import KIOSK_UNKNOWN, EnrolledKiosk, JoinCodes
 from exam_server.room.services.opening_desk import OpeningDesk
 from exam_server.store.engine import Store
@@ -27,6 +28,7 @@ class RoomContext:
     trail: AuditTrail
     clock: Clock
     codes: JoinCodes
+    comparisons: Comparisons
     desk: OpeningDesk
     centre: CentreDescriptor
     duration_ms: int

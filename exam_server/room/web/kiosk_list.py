@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from exam_server.room.services.enrolment import EnrolledKiosk, revoke_kiosk
+from exam_server.room.web.compare_api import waiting_of
 from exam_server.room.web.context import RoomContext, context_of
 from exam_server.room.web.proctor import ENROLLERS
 from exam_server.web.pages import render
@@ -40,6 +41,7 @@ async def show_kiosks(request: Request) -> Response:
         "kiosks.html",
         kiosks=[_line(room, by_seat[one]) for one in room.hub.state.seats if one in by_seat],
         missing=[seat_id for seat_id in room.hub.state.seats if seat_id not in by_seat],
+        waiting=waiting_of(room),
         can_revoke=bool(person_of(request).roles & {*ENROLLERS}),
     )
 

@@ -150,6 +150,7 @@ ACTION_TITLES = {
     "join_codes_made": "生成登记码",
     "kiosk_enrolled": "机位登记",
     "kiosk_revoked": "吊销机位证书",
+    "kiosk_refused": "机位登记数字不符",
     "machine_swapped": "换机",
     "swap_time_returned": "补还换机时间",
     "opening_key_brought": "提交启封密钥",
