@@ -2,7 +2,7 @@
 
 # ruff: noqa: N802  overridden methods have Qt's names
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRect, QSize, Qt
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt
 from PySide6.QtGui import QImage, QImageReader, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -28,6 +28,7 @@ class ImageView(QWidget):
         self.setAccessibleName(image.alternative_text)
         self._words = image.alternative_text
         self._picture = _decode(image, content or b"")
+        self._scaled = QImage()
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -55,23 +56,31 @@ class ImageView(QWidget):
         """The picture at the left, or its words in a frame."""
         painter = QPainter(self)
         if self.is_shown:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(_at(self._shown(self.width())), self._picture)
+            painter.drawImage(0, 0, self._for_screen())
             return
         frame = self.rect().adjusted(0, 0, -1, -1)
         painter.drawRect(frame)
         flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
         painter.drawText(frame, flags, self.tr("图片无法显示：%1").replace("%1", self._words))
 
+    def _for_screen(self) -> QImage:
+        """The picture in the screen's own pixels; thin lines survive only a smooth scaling."""
+        ratio = self.devicePixelRatioF()
+        wanted = self._shown(self.width()) * ratio
+        if self._scaled.size() != wanted:
+            self._scaled = self._picture.scaled(
+                wanted,
+                Qt.AspectRatioMode.IgnoreAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+            self._scaled.setDevicePixelRatio(ratio)
+        return self._scaled
+
     def _shown(self, width: int) -> QSize:
         size = self._picture.size()
         if width >= size.width():
             return size
         return QSize(width, round(size.height() * width / size.width()))
-
-
-def _at(size: QSize) -> QRect:
-    return QRect(0, 0, size.width(), size.height())
 
 
 def _decode(image: ItemImage, content: bytes) -> QImage:

@@ -230,6 +230,7 @@ class RoomState:
     title: str
     room_code: str
     package_sha256: str
+    not_before_utc_ms: int | None  # when headquarters plans to begin; warns, never decides
     clock: SittingClock
     seats: dict[SeatId, LiveSeat]
     sessions: dict[SessionId, LiveSession]

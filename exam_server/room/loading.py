@@ -44,6 +44,7 @@ def load_room(store: Store, clock: Clock) -> RoomState:
             room_code=sitting.room_code,
             changed_by=sitting.changed_by,
             package_sha256=sitting.package_sha256,
+            not_before_utc_ms=sitting.not_before_utc_ms,
             clock=SittingClock(
                 state=SittingState(sitting.state),
                 duration_ms=sitting.duration_ms,

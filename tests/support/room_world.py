@@ -86,7 +86,12 @@ class RoomWorld:
 
 
 def deliver(
-    centre: CentreDescriptor, *, forms: int, duration_ms: int = 5_400_000, sequence: int = 1
+    centre: CentreDescriptor,
+    *,
+    forms: int,
+    duration_ms: int = 5_400_000,
+    sequence: int = 1,
+    not_before_utc_ms: int | None = None,
 ) -> Delivery:
     """A package with so many forms, each with its own identity, and its opening bundle."""
     identities: list[SealingIdentity] = [generate_identity() for _ in range(forms)]
@@ -97,6 +102,7 @@ def deliver(
         title="福建省人社窗口业务技能比武 笔试",
         sequence=sequence,
         duration_ms=duration_ms,
+        not_before_utc_ms=not_before_utc_ms,
         scoring_note="多选题少选、错选均不得分",
         results_recipients=[builders.recipient()],
         sealed_forms=[

@@ -151,10 +151,23 @@ def open_paper(
             role="it+chief",
             subject=sitting.sitting_id,
             manifest_sha256=package.manifest_sha256,
+            **_against_plan(package, desk.utc_ms()),
             **way,
         )
     desk.finish()
     return opened
+
+
+def _against_plan(package: PaperPackage, now_utc_ms: int) -> dict[str, int]:
+    """For the log: when the sitting was planned to begin, and how much too early it is opened.
+
+    It decides nothing: no clock of a room can be trusted.
+    """
+    planned = package.manifest.not_before_utc_ms
+    if planned is None:
+        return {}
+    early_s = max(0, planned - now_utc_ms) // 1000
+    return {"planned_utc_ms": planned} | ({"early_s": early_s} if early_s else {})
 
 
 def _proof(codes: str | Sequence[Envelope]) -> Proof:

@@ -33,6 +33,10 @@ class OpeningDesk:
         self._is_done = False
         self._turn = threading.Lock()
 
+    def utc_ms(self) -> int:
+        """What this machine's clock says; for the log and for warnings alone."""
+        return self._clock.utc_ms()
+
     def hold(self, locked: LockedBundle, person: Person) -> None:
         """Keep the unwrapped bundle in memory."""
         with self._turn:

@@ -1,6 +1,7 @@
 """The opening page: two people, two accounts, two browser sessions."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -177,12 +178,20 @@ def _page(request: Request, error: ExamError | None) -> Response:
         state=str(state.clock.state),
         state_title=SITTING_TITLES[state.clock.state],
         is_opened=state.opened is not None,
+        planned_at=_planned_at(state.not_before_utc_ms),
+        is_early=(state.not_before_utc_ms or 0) > room.clock.utc_ms(),
         brought_by=room.desk.brought_by(),
         envelopes=ENVELOPES,
         used_envelopes=error is not None and request.url.path.endswith("envelopes"),
         can_bring=Role.IT in roles,
         can_type=Role.CHIEF in roles,
     )
+
+
+def _planned_at(utc_ms: int | None) -> str:
+    if utc_ms is None:
+        return ""
+    return f"{datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
 def _refused(request: Request, error: ExamError) -> Response:

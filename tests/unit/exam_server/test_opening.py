@@ -1,5 +1,6 @@
 """Two people open the paper; neither alone does."""
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -16,6 +17,7 @@ from exam_server.accounts.people import Person
 from exam_server.accounts.roles import Role
 from exam_server.room.serve import open_store
 from exam_server.room.services import opening
+from exam_server.room.services.imports import import_package
 from exam_server.room.services.opening import Envelope
 from exam_server.room.services.opening_desk import OpeningDesk
 from exam_server.store import room as tables
@@ -329,3 +331,28 @@ def test_a_form_that_the_bundle_does_not_open_is_found_at_the_opening(desk: Desk
         desk.type()
     assert refusal.value.code == "opening.mismatch"
     assert desk.state() == SittingState.PREPARED
+
+
+@pytest.mark.parametrize(("planned_in_s", "early"), [(3600, "3600"), (-60, None)])
+def test_the_planned_time_warns_and_never_decides(
+    desk: Desk, planned_in_s: int, early: str | None
+) -> None:
+    """A paper opens before its time as after it; the log says how much too early."""
+    world = desk.world
+    planned = desk.clock.utc_ms() + planned_in_s * 1000
+    delivery = deliver(world.folder.centre(), forms=5, sequence=2, not_before_utc_ms=planned)
+    stick = world.folder.path.with_name("stick")
+    stick.write_bytes(delivery.package)
+    import_package(desk.store, world.folder, desk.trail, package=stick, opening=delivery.opening)
+
+    desk.bring()
+    desk.type(delivery.code)
+
+    assert desk.state() == SittingState.OPENED
+    line = next(
+        entry
+        for entry in map(json.loads, world.folder.audit_file.read_text().splitlines())
+        if entry["action"] == "paper_opened"
+    )
+    assert line["details"]["planned_utc_ms"] == str(planned)
+    assert line["details"].get("early_s") == early

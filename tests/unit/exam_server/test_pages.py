@@ -260,3 +260,18 @@ def test_the_audit_page_has_words_for_every_action(pages: Pages) -> None:
 def test_every_role_of_the_room_has_somebody() -> None:
     """The matrix above covers all roles."""
     assert set().union(*PEOPLE.values()) == set(ROOM_ROLES)
+
+
+def test_the_opening_page_warns_before_the_planned_time(pages: Pages) -> None:
+    """What headquarters planned is shown, and said loudly when this machine's clock is before it."""
+    state = pages.room.hub.state
+    now = pages.room.clock.utc_ms()
+    for planned, is_shown, is_early in (
+        (None, False, False),
+        (now - 60_000, True, False),
+        (now + 3_600_000, True, True),
+    ):
+        state.not_before_utc_ms = planned
+        page = pages.request("GET", "/opening", "zhang", headers=WEB_PAGE).text
+        assert ("planned-time" in page) is is_shown
+        assert ('data-early="1"' in page) is is_early
