@@ -263,7 +263,7 @@ def test_every_role_of_the_room_has_somebody() -> None:
 
 
 def test_the_opening_page_warns_before_the_planned_time(pages: Pages) -> None:
-    """What headquarters planned is shown, and said loudly when this machine's clock is before it."""
+    """What headquarters planned is shown, and said loudly while this clock is before it."""
     state = pages.room.hub.state
     now = pages.room.clock.utc_ms()
     for planned, is_shown, is_early in (
