@@ -22,6 +22,7 @@ PERFECT = (
     # engine, conversation) are driven by tests/ui, tests/fault and tests/stateful.
     "exam_client/session/answers.py",
     "exam_client/session/attempt.py",
+    "exam_client/session/checkpoint_gate.py",  # what a kiosk bears witness of
     "exam_client/session/clock.py",
     "exam_client/session/closing.py",
     "exam_client/session/core.py",
@@ -33,6 +34,7 @@ PERFECT = (
     "exam_client/session/view.py",
     "exam_client/sync/upload.py",
     "exam_client/resume_vault.py",
+    "exam_server/accounts/pairs.py",  # what two people must agree to
     # What accepts a frame in the room; the writer and the intake are held by tests/stateful/room.
     "exam_server/machine.py",  # what keeps an answer key away from an open sitting
     "exam_server/room/services/opening.py",  # what opens a paper
