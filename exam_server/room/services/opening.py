@@ -7,6 +7,7 @@ the paper.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -137,7 +138,14 @@ def open_paper(
         bundle = open_bundle(locked, proof, room.root())
         opened = _open_forms(package, bundle, sitting.form_numbers)
     except ExamError as error:
-        trail.record("opening_refused", actors=(first.name, person.name), code=error.code, **way)
+        trail.record(
+            "opening_refused",
+            actors=(first.name, person.name),
+            code=error.code,
+            way=way.name,
+            envelopes=way.envelopes,
+            officials=way.officials,
+        )
         raise
     with store.transaction() as db:
         row = tables.find_sitting(db)
@@ -151,8 +159,10 @@ def open_paper(
             role="it+chief",
             subject=sitting.sitting_id,
             manifest_sha256=package.manifest_sha256,
+            way=way.name,
+            envelopes=way.envelopes,
+            officials=way.officials,
             **_against_plan(package, desk.utc_ms()),
-            **way,
         )
     desk.finish()
     return opened
@@ -180,17 +190,19 @@ def _proof(codes: str | Sequence[Envelope]) -> Proof:
     return prove_by_envelopes({envelope.number: envelope.code for envelope in codes})
 
 
-def _way(codes: str | Sequence[Envelope]) -> dict[str, str]:
+class _Way(NamedTuple):
     """How the paper was to be opened, for the log; no code is in it."""
+
+    name: str
+    envelopes: str = ""
+    officials: str = ""
+
+
+def _way(codes: str | Sequence[Envelope]) -> _Way:
     if isinstance(codes, str):
-        return {"way": "code"}
-    return {
-        "way": "envelopes",
-        "envelopes": "+".join(str(envelope.number) for envelope in codes),
-        "officials": "、".join(
-            envelope.official[: limits.account_name_chars_max] for envelope in codes
-        ),
-    }
+        return _Way("code")
+    names = [envelope.official[: limits.account_name_chars_max] for envelope in codes]
+    return _Way("envelopes", "+".join(str(envelope.number) for envelope in codes), "、".join(names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
