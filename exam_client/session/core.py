@@ -214,8 +214,8 @@ class SessionCore:
                 self.attempt.note_order(order, OrderKind.END, self.time_left_ms)
                 known = {str(one): one for one in SubmitReason}
                 self.attempt.end(known.get(reason, SubmitReason.PROCTOR))
-            case orders.Submitted(receipt=receipt):
-                self.attempt.submitted(receipt)
+            case submitted:
+                self.attempt.submitted(submitted.receipt)
                 self._keep_evidence(is_last=True)
 
     def _note_clock(self, order: orders.Order, clock: orders.Clock) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -101,6 +102,64 @@ def _contents(world: RoomWorld) -> dict[str, tuple[str, dict[str, str]]]:
             found[admission_number] = (receipt, {str(part): one for part, one in digests.items()})
         assert db.execute("SELECT COUNT(*) FROM refused_frame").fetchone() == (0,)
     return found
+
+
+def _codes_on_sheet(chief: Console) -> dict[str, list[str]]:
+    """The codes of every seat, as the chief's printed page has them."""
+    page = chief.http.post("/opening/resume-sheet", data={"csrf_token": chief.csrf_token}).text
+    rows = re.findall(r'<th scope="row">([^<]+)</th>(.*?)</tr>', page)
+    return {seat: re.findall(r"<td[^>]*>([0-9 ]+)</td>", codes) for seat, codes in rows}
+
+
+def test_kiosks_that_start_while_the_server_is_away_go_on_with_the_printed_codes(
+    world: RoomWorld, tmp_path: Path
+) -> None:
+    """Killed with the server down, opened from the sheet, finished, and brought to the server."""
+    with running(world.folder) as server:
+        proctor = sign_in(server, world, "wang")
+        it = sign_in(server, world, "li")
+        made = it.http.post(
+            "/proctor/join-codes", data={"csrf_token": it.csrf_token, "all": "1"}, headers=JSON
+        )
+        codes = made.json()["codes"] | {"room": proctor.get("/proctor/state").json()["room_code"]}
+        plan = _plan(world, tmp_path, (server.kiosk_url, server.console_url), codes)
+        open_paper(server, world)
+        chief = sign_in(server, world, "zhang")
+        sheet = _codes_on_sheet(chief)
+        content = json.loads(plan.read_text())
+        for candidate in content["candidates"]:
+            candidate["resume_codes"] = sheet[candidate["seat_id"]]
+        plan.write_text(json.dumps(content, ensure_ascii=False))
+        simulator = _simulate(plan)
+        wait_until(lambda: all(seat["is_connected"] for seat in _seats(proctor)), what="log-in")
+        assert proctor.post("/proctor/present", {"all": "1"}).status_code == 200
+        assert proctor.post("/proctor/start").status_code == 200
+        wait_until(lambda: _answered(proctor) >= 3, what="first answers")
+        ports = [int(url.rsplit(":", 1)[1]) for url in (server.kiosk_url, server.console_url)]
+        for console in (proctor, it, chief):
+            console.close()
+
+        server.kill()
+        os.kill(simulator.pid, signal.SIGKILL)
+        simulator.wait()
+        simulator = _simulate(plan)
+        sealed = [
+            tmp_path / "kiosks" / one["seat_id"] / "resume.age" for one in content["candidates"]
+        ]
+        wait_until(lambda: not any(path.exists() for path in sealed), what="all handed in alone")
+        assert simulator.poll() is None, "it waits for the server's confirmation"
+        server.start(kiosk_port=ports[0], console_port=ports[1])
+        open_paper(server, world)
+        assert simulator.wait(60) == 0
+        assert server.stop() == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    contents = _contents(world)
+    for record in report["candidates"]:
+        receipt, digests = contents[record["admission_number"]]
+        reported = {part: one["response_sha256"] for part, one in record["responses"].items()}
+        assert record["problem"] is None
+        assert (record["receipt"], reported) == (receipt, digests)
+        assert len(digests) == len(KNOWLEDGE)
 
 
 def test_kiosks_and_server_are_killed_and_nothing_is_lost(world: RoomWorld, tmp_path: Path) -> None:
