@@ -11,7 +11,13 @@ from collections.abc import Iterator
 import msgspec
 
 from exam_core.formats.canonical import encode_canonical
-from tests.vectors import centre_formats, record_formats, resume_formats, signed_formats
+from tests.vectors import (
+    centre_formats,
+    lan_formats,
+    record_formats,
+    resume_formats,
+    signed_formats,
+)
 from tests.vectors.made import Made
 from tests.vectors.readers import FOLDER, LIST, read
 from tests.vectors.recipes import KEYS, make_missing
@@ -31,6 +37,7 @@ def make_all() -> Iterator[Made]:
     yield from record_formats.audit_log()
     yield from centre_formats.assignment()
     yield from record_formats.checkpoint()
+    yield from lan_formats.lan_protocol()
 
 
 def main() -> None:

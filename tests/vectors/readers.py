@@ -55,6 +55,10 @@ from exam_core.model.identifiers import (
     SittingId,
 )
 from exam_core.model.roster import Candidate
+from exam_core.protocol.comparison import Revealed, comparison_number, is_committed
+from exam_core.protocol.enrolment import signing_proof_holds
+from exam_core.protocol.messages import Ordered, decode_server_message
+from exam_core.protocol.orders import OrderMark, check_order, open_order
 
 FOLDER = Path(__file__).parent
 INGREDIENTS = FOLDER / "ingredients"
@@ -244,7 +248,51 @@ def _resume(data: bytes, keys: Keys, given: _Given) -> Any:
     return {"ticket": locked.ticket, "keys": unlock_resume(locked, given["code"])}
 
 
+def _order(data: bytes, keys: Keys, given: _Given) -> Any:
+    message = decode_server_message(data)
+    assert isinstance(message, Ordered)
+    order = open_order(message, keys.centre_public)
+    boot, counter = map(int, given.get("last", "0 0").split())
+    check_order(
+        order,
+        sitting_id=SittingId("S2026-1"),
+        seat_id=SeatId("A01"),
+        session_id=keys.session_id,
+        last=OrderMark(boot, counter),
+    )
+    return order
+
+
+class _Enrolment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    csr_pem: str
+    signing_key: PublicSigningKey
+    signing_proof: str
+
+
+def _enrolment(data: bytes, _: Keys, __: _Given) -> Any:
+    one = msgspec.json.decode(data, type=_Enrolment)
+    return {"holds": signing_proof_holds(one.csr_pem, one.signing_key, one.signing_proof)}
+
+
+class _Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    revealed: Revealed
+    ca_certificate_pem: str
+    server_nonce: str
+    commitment: str
+
+
+def _comparison(data: bytes, _: Keys, __: _Given) -> Any:
+    one = msgspec.json.decode(data, type=_Comparison)
+    number = comparison_number(
+        one.revealed, ca_certificate_pem=one.ca_certificate_pem, server_nonce=one.server_nonce
+    )
+    return {"is_committed": is_committed(one.commitment, one.revealed), "number": number}
+
+
 READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
+    "order": _order,
+    "enrolment": _enrolment,
+    "comparison": _comparison,
     "canonical": _canonical,
     "root": _root,
     "envelope": _envelope,

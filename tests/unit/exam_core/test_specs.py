@@ -9,7 +9,9 @@ import pytest
 
 import exam_core.formats.audit_evidence
 import exam_core.formats.opening_bundle  # noqa: F401  importing a module declares its codes
-import exam_server.marking.services.results_import  # noqa: F401  importing a module declares codes
+import exam_server.marking.services.results_import
+import exam_server.room.services.imports
+import exam_server.room.web.applications  # noqa: F401  importing a module declares its codes
 from exam_core import limits
 from exam_core.crypto import opening_code
 from exam_core.errors import CODES
@@ -23,6 +25,7 @@ FORMATS = {
     "audit-log",
     "canonical-encoding",
     "checkpoint",
+    "lan-protocol",
     "opening-bundle",
     "paper-package",
     "response-journal",

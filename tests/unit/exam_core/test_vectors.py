@@ -13,6 +13,7 @@ VECTORS = msgspec.json.decode(LIST.read_bytes(), type=tuple[Vector, ...])
 FORMATS = {
     "canonical-encoding",
     "checkpoint",
+    "lan-protocol",
     "trust-root",
     "paper-package",
     "opening-bundle",
