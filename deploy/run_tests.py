@@ -85,6 +85,7 @@ GROUPS: tuple[Group, ...] = (
         300,
         (_pytest("tests/ui", "tests/fault/client", "tests/stateful/client"),),
     ),
+    Group("canaries", 180, (_pytest("tests/canary"),)),
     Group("end-to-end", 180, (_pytest("-n", "2", "--dist", "loadfile", "tests/e2e"),)),
 )
 

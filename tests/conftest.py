@@ -18,7 +18,7 @@ import pytest_socket
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
-LOOPBACK_FOLDERS = ("e2e", "fault", "stateful")
+LOOPBACK_FOLDERS = ("canary", "e2e", "fault", "stateful")
 _CAMPAIGN = re.compile(r"^campaign (\w+) (\d+)$", re.MULTILINE)
 _counts: list[tuple[str, int]] = []
 

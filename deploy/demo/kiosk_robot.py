@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QScrollArea, QTextEdit, Q
 
 from exam_client.app import KioskApp, build_app
 from exam_client.config import DataFolder, load_config
+from exam_client.hardening import harden
 from exam_client.journal.files import RealFileSystem
 from exam_client.kiosk_lock import kiosk_lock
 from exam_client.session import KioskSnapshot, SavedState, Screen
@@ -243,7 +244,8 @@ def _count_lost(before: dict[str, str], snapshot: KioskSnapshot) -> int:
 
 
 def main() -> int:
-    """Sit the exam at the kiosk of one data folder."""
+    """Sit the exam at the kiosk of one data folder, as well protected as `exam-client run`."""
+    harden()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--plan", type=Path, required=True)
