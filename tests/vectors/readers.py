@@ -32,7 +32,7 @@ from exam_core.formats.opening_bundle import (
 )
 from exam_core.formats.opening_key import open_opening_key
 from exam_core.formats.opening_locks import prove_by_code, prove_by_envelopes
-from exam_core.formats.paper_package import open_form, verify_package
+from exam_core.formats.paper_package import open_form, open_image, verify_package
 from exam_core.formats.results_bundle import (
     open_results,
 )
@@ -43,7 +43,7 @@ from exam_core.formats.resume_file import (
     resume_recipients,
     unlock_resume,
 )
-from exam_core.formats.trust_root import TrustRoot, fingerprint, parse_root
+from exam_core.formats.trust_root import TrustRoot, accept_root_update, fingerprint, parse_root
 from exam_core.keys.package import open_key_package
 from exam_core.model.identifiers import (
     CentreId,
@@ -126,6 +126,11 @@ def _root(data: bytes, _: Keys, __: _Given) -> Any:
     return {"root": root, "fingerprint": fingerprint(root)}
 
 
+def _root_update(data: bytes, keys: Keys, _: _Given) -> Any:
+    root = accept_root_update(data, keys.root)
+    return {"root": root, "fingerprint": fingerprint(root)}
+
+
 def _envelope(data: bytes, keys: Keys, _: _Given) -> Any:
     return {"payload": verify_envelope(data, TEST_TYPE, keys.root.trusted(), 2)}
 
@@ -141,6 +146,23 @@ def _centre(data: bytes, keys: Keys, _: _Given) -> Any:
 def _package(data: bytes, keys: Keys, _: _Given) -> Any:
     package = verify_package(data, keys.root)
     return {"manifest": package.manifest, "manifest_sha256": package.manifest_sha256}
+
+
+def _package_image(data: bytes, keys: Keys, _: _Given) -> Any:
+    """Form 1 of a package with the digests of its pictures, opened."""
+    package = verify_package(data, keys.root)
+    form = open_form(
+        package.sealed_form(FormNumber(1)),
+        keys.form_identity,
+        paper_id=PaperId("P2026A"),
+        form_number=FormNumber(1),
+    )
+    pictures = [open_image(package, seal) for seal in form.image_seals]
+    return {
+        "form": form,
+        "members": package.manifest.members,
+        "pictures_sha256": [hashlib.sha256(picture).hexdigest() for picture in pictures],
+    }
 
 
 def _form(data: bytes, keys: Keys, given: _Given) -> Any:
@@ -295,11 +317,13 @@ READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
     "comparison": _comparison,
     "canonical": _canonical,
     "root": _root,
+    "root update": _root_update,
     "envelope": _envelope,
     "unsigned centre": _unsigned_centre,
     "centre": _centre,
     "package": _package,
     "form": _form,
+    "package image": _package_image,
     "opening bundle": _bundle,
     "opening key": _opening_key,
     "official key": _official_key,

@@ -6,7 +6,7 @@ ingredients, committed like the keys; everything in the vector folders follows f
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -28,10 +28,12 @@ from exam_core.formats.opening_locks import make_locks
 from exam_core.formats.package_manifest import Manifest, Member, MemberRole
 from exam_core.formats.resume_file import ResumeKeys, ResumeTicket, resume_recipients, seal_resume
 from exam_core.keys import package as key_package
-from exam_core.model.identifiers import FormNumber, SeatId
+from exam_core.model.identifiers import FormNumber, ImageId, SeatId
 from tests.support import builders
+from tests.support.pictures import png
 from tests.vectors.readers import INGREDIENTS, Keys
 
+IMAGE_ID = ImageId("1f" * 16)
 KEYS = Keys(
     setter=builders.SETTER,
     approver=builders.APPROVER,
@@ -80,24 +82,18 @@ def ingredient(name: str) -> bytes:
     return (INGREDIENTS / name).read_bytes()
 
 
-def manifest_of(*names: str, **fields: Any) -> Manifest:
-    """The manifest of a package of these sealed forms."""
+def manifest_of(*names: str, images: Sequence[str] = (), **fields: Any) -> Manifest:
+    """The manifest of a package of these sealed forms, and of one image."""
     members = []
     offset = 0
-    for number, name in enumerate(names, 1):
-        sealed = ingredient(name)
+    roles = [(MemberRole.FORM, str(number)) for number in range(1, len(names) + 1)]
+    roles += [(MemberRole.IMAGE, str(IMAGE_ID))] * len(images)
+    for (role, name), ingredient_name in zip(roles, (*names, *images), strict=True):
+        sealed = ingredient(ingredient_name)
         digest = hashlib.sha256(sealed).hexdigest()
-        members.append(
-            Member(
-                role=MemberRole.FORM,
-                name=str(number),
-                offset=offset,
-                size=len(sealed),
-                sha256=digest,
-            )
-        )
+        members.append(Member(role=role, name=name, offset=offset, size=len(sealed), sha256=digest))
         offset += len(sealed)
-    return builders.manifest(members=tuple(members), total_forms=len(members), **fields)
+    return builders.manifest(members=tuple(members), total_forms=len(names), **fields)
 
 
 def make_missing() -> list[str]:
@@ -117,6 +113,14 @@ def _json(value: object) -> bytes:
 
 def _sealed_form(name: str) -> bytes:
     return seal(ingredient(name), [recipient_of(KEYS.form_identity)])
+
+
+def _form_with_image() -> bytes:
+    plain = builders.form(1)
+    first = msgspec.structs.replace(plain.items[0], images=(builders.image(IMAGE_ID),))
+    seals = (builders.image_seal(IMAGE_ID, png(), KEYS.form_identity),)
+    shown = msgspec.structs.replace(plain, items=(first, *plain.items[1:]), image_seals=seals)
+    return encode_canonical(shown)
 
 
 def _form_with_key() -> bytes:
@@ -171,6 +175,9 @@ _RECIPES: dict[str, Callable[[], bytes]] = {
     "form-with-key.json": _form_with_key,
     "form-1.age": lambda: _sealed_form("form-1.json"),
     "form-2.age": lambda: _sealed_form("form-2.json"),
+    "form-with-image.json": _form_with_image,
+    "form-with-image.age": lambda: _sealed_form("form-with-image.json"),
+    "image.age": lambda: seal(png(), [recipient_of(KEYS.form_identity)]),
     "form-with-key.age": lambda: _sealed_form("form-with-key.json"),
     "official-key.age": lambda: seal_official_key(
         builders.OFFICIAL_KEYS[0], KEYS.opening_passphrase

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from exam_core.crypto.sealing import recipient_of
-from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.crypto.signing import PrivateSigningKey, public_key_of
 from exam_core.formats import opening_bundle as opening_format
 from exam_core.formats.audit_log import next_entry
 from exam_core.formats.canonical import encode_canonical
@@ -18,7 +18,9 @@ from exam_core.formats.dsse import sign_envelope
 from exam_core.formats.package_manifest import Manifest
 from exam_core.formats.paper_package import MAGIC, PAYLOAD_TYPE
 from exam_core.formats.signed_file import join_signed_file
+from exam_core.formats.trust_root import Office, sign_root_update
 from exam_core.keys import package as key_package
+from tests.support import builders
 from tests.vectors.made import BOTH, Folder, Made, flip
 from tests.vectors.readers import TEST_TYPE
 from tests.vectors.recipes import KEYS, ingredient, manifest_of
@@ -81,6 +83,7 @@ def trust_root() -> Iterator[Made]:
         ("capitals", {"keys": plain["keys"] | upper}, "signing.key", "keys are in lower case"),
     ):
         yield folder.bad(name, encode_canonical(plain | fields), error, claim)
+    yield from _root_updates(folder.reading("root update"))
     yield from _envelopes(folder)
     centres = folder.reading("centre")
     centre = msgspec.json.decode(ingredient("centre.json"), type=CentreDescriptor)
@@ -98,6 +101,26 @@ def trust_root() -> Iterator[Made]:
         "signature.threshold",
         "one signer is not two",
     )
+
+
+def _root_updates(folder: Folder) -> Iterator[Made]:
+    keys = {
+        public_key_of(KEYS.stranger): Office.SETTER,
+        public_key_of(KEYS.approver): Office.APPROVER,
+    }
+    following = builders.root(version=2, keys=keys)
+    signers = [*BOTH, KEYS.stranger]
+    yield folder.good(
+        "update", sign_root_update(following, signers), "another setter; the approver stays"
+    )
+    skipped = builders.root(version=3, keys=keys)
+    for name, root, who, error, claim in (
+        ("new-alone", following, signers[1:], "signature.threshold", "the old setter is missing"),
+        ("old-alone", following, BOTH, "root.successors", "the new setter is missing"),
+        ("skipped", skipped, signers, "root.version", "version 2 was skipped"),
+        ("again", builders.root(), BOTH, "root.version", "the present version once more"),
+    ):
+        yield folder.bad(f"update-{name}", sign_root_update(root, who), error, claim)
 
 
 def _envelopes(folder: Folder) -> Iterator[Made]:
@@ -248,6 +271,33 @@ def paper_package() -> Iterator[Made]:
         ("key", resigned(answer_key="B"), "package.manifest", "an unknown field"),
     ):
         yield folder.bad(name, data, error, claim)
+    pictured = manifest_of("form-with-image.age", images=["image.age"])
+    picture_body = ingredient("form-with-image.age") + ingredient("image.age")
+    images = folder.reading("package image")
+    yield images.good(
+        "image", _package_file(pictured, picture_body), "a form that shows a picture, opened"
+    )
+    yield images.bad(
+        "image-altered",
+        flip(_package_file(pictured, picture_body), -1),
+        "package.altered",
+        "the picture changed",
+    )
+    without = manifest_of("form-with-image.age")
+    yield images.bad(
+        "image-missing",
+        _package_file(without, ingredient("form-with-image.age")),
+        "package.image",
+        "the picture is not in the package",
+    )
+    other = manifest_of("form-with-image.age", images=["form-1.age"])
+    other_body = ingredient("form-with-image.age") + ingredient("form-1.age")
+    yield images.bad(
+        "image-other",
+        _package_file(other, other_body),
+        "package.altered",
+        "something else under the picture's name",
+    )
     forms = folder.reading("form")
     yield forms.good("form", ingredient("form-1.age"), "the first member, opened")
     form_two = ingredient("form-2.age")

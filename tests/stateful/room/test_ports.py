@@ -5,11 +5,16 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from exam_client.config import DataFolder, KioskConfig
+from exam_client.journal.files import RealFileSystem
+from exam_client.package_cache import PackageCache
+from exam_client.sync.room_http import RoomHttp
 from exam_core.crypto.signing import generate_signing_key, public_key_of
 from exam_core.model.identifiers import SeatId
 from exam_server import limits
@@ -32,6 +37,45 @@ def test_the_package_is_sent_once_and_known_by_its_digest(world: RoomWorld) -> N
         assert tag == f'"{live.room.hub.state.package_sha256}"'
         assert (await driver.get("/v1/package", {"If-None-Match": tag})).status_code == 304
         assert (await driver.room()).package_sha256 == tag.strip('"')
+
+    run(world, scene)
+
+
+def test_a_cut_download_of_the_package_is_continued(world: RoomWorld, tmp_path: Path) -> None:
+    """The rest of this very package is sent alone; another's rest is not, and beyond is nothing."""
+    package = world.delivery.package
+
+    async def scene(live: LiveRoom) -> None:
+        driver = await live.kiosk()
+        sha256 = live.room.hub.state.package_sha256
+        rest = await driver.get("/v1/package", {"Range": "bytes=1000-", "If-Range": f'"{sha256}"'})
+        assert (rest.status_code, rest.content) == (206, package[1000:])
+        other = await driver.get("/v1/package", {"Range": "bytes=1000-", "If-Range": '"other"'})
+        assert (other.status_code, other.content) == (200, package)
+        beyond = await driver.get(
+            "/v1/package", {"Range": f"bytes={len(package)}-", "If-Range": f'"{sha256}"'}
+        )
+        assert beyond.status_code == 416
+
+        config = KioskConfig(
+            folder=DataFolder(tmp_path),
+            kiosk_url=live.kiosk_url,
+            console_url=live.console_url,
+            seat_id=driver.seat_id,
+            root=builders.root(),
+            centre=builders.centre(),
+        )
+        cache = PackageCache(RealFileSystem(), config)
+        for _ in range(2):  # cut in the middle once, then to the end; asking again fetches nothing
+            download = cache.download(sha256)
+            if not download.start:
+                download.write(package[:1000])
+                download.close()
+                download = cache.download(sha256)
+            async with RoomHttp(live.kiosk_url, driver.context) as room:
+                await room.package(download, sha256=sha256)
+            download.finish()
+        assert cache.accept(sha256, sitting_id=builders.SITTING_ID).sha256 == sha256
 
     run(world, scene)
 
