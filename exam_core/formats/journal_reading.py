@@ -130,6 +130,7 @@ class SegmentChecker:
         self._cipher = SegmentCipher(facts.journal_key, segment_id)
         self._signing_key = signing_key
         self._broken_head = b""
+        self._broken_code = JOURNAL_CHAIN
 
     def check(self, frame: bytes, head: bytes, *, is_signed: bool = False) -> Checked:
         """What the frame says, given the head of the chain before it.
@@ -150,7 +151,7 @@ class SegmentChecker:
         opened = self.open(frame, head)
         seq = frame_sequence(frame)
         if not is_signed and not self._cipher.is_signed(seq, opened, self._signing_key):
-            self._broken_head = next_head(head, frame)
+            self._broken_head, self._broken_code = next_head(head, frame), JOURNAL_SIGNATURE
             raise IntegrityError(JOURNAL_SIGNATURE, f"第 {seq} 条的签名不符", seq=seq)
         try:
             return Checked(entry=self.read(opened.payload, seq))
@@ -192,10 +193,14 @@ class SegmentChecker:
         """
         try:
             opened = self._cipher.open(frame)
-            if opened.head != head or head == self._broken_head:
+            is_behind = head == self._broken_head
+            if opened.head != head or is_behind:
+                code = self._broken_code if is_behind else JOURNAL_CHAIN
                 seq = frame_sequence(frame)
-                raise IntegrityError(JOURNAL_CHAIN, f"第 {seq} 条与前面的记录不相连", seq=seq)
-        except ExamError:
+                raise IntegrityError(code, f"第 {seq} 条与前面的记录不相连", seq=seq)
+        except ExamError as error:
+            is_unsigned = error.code == JOURNAL_SIGNATURE
+            self._broken_code = JOURNAL_SIGNATURE if is_unsigned else JOURNAL_CHAIN
             self._broken_head = next_head(head, frame)
             raise
         return opened

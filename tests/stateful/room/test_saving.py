@@ -1,12 +1,20 @@
 """What the server takes of a Save, what it refuses, and when it acknowledges."""
 
+import asyncio
+
+from exam_core.model.identifiers import SegmentId
 from exam_core.model.states import SittingEvent
+from exam_core.protocol.acknowledgements import AckBook, Acknowledged
 from exam_core.protocol.messages import (
+    CommitProof,
+    HeldFrames,
     Refused,
     Save,
     Saved,
 )
+from exam_server.room.saving.writer import Batch, FrameWriter
 from exam_server.store import room as tables
+from exam_server.store.engine import Store
 from tests.support import builders
 from tests.support.live_room import WANG, LiveRoom
 from tests.support.room_world import RoomWorld
@@ -143,3 +151,39 @@ def test_frames_of_a_session_that_has_not_begun_are_refused(world: RoomWorld) ->
         await is_refused()
 
     run(world, scene)
+
+
+def test_a_commit_for_many_kiosks_is_signed_once(world: RoomWorld) -> None:
+    """Whatever is queued while the disk works is one transaction and one signature."""
+
+    async def play() -> None:
+        store = Store(world.folder.database_url())
+        acks = AckBook(builders.CENTRE_KEY, sitting_id=builders.SITTING_ID, boot=1)
+        writer = FrameWriter(store, acks, lambda _: None)
+        given: dict[int, CommitProof | None] = {}
+        kiosks = 100
+
+        def put(number: int) -> None:
+            held = HeldFrames(segment_id=SegmentId(f"{number:032x}"), frames=number, head=bytes(32))
+            writer.put(
+                Batch(
+                    frames=(),
+                    flags=((f"{number:032x}", 0, "x"),),
+                    on_durable=lambda proof: given.update({number: proof}),
+                    acknowledged=Acknowledged(builders.SESSION_ID, held) if number else None,
+                )
+            )
+
+        for number in range(kiosks + 1):
+            put(number)
+        writer.start()
+        await writer.stop()
+        store.close()
+
+        assert given.pop(0) is None  # flags alone acknowledge nothing
+        proofs = [proof for proof in given.values() if proof is not None]
+        assert writer.commits == 1
+        assert len(proofs) == kiosks
+        assert len({proof.signature for proof in proofs}) == 1
+
+    asyncio.run(play())

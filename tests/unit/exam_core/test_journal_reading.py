@@ -352,7 +352,7 @@ def test_a_frame_signed_by_another_is_refused_and_leaves_its_place_free() -> Non
     foreign, after = frames_of(segment_started(), response_recorded(PART_ID), signer=STRANGER)
     with pytest.raises(IntegrityError, match=r"journal\.signature"):
         checker.check(foreign, head)
-    with pytest.raises(IntegrityError, match=r"journal\.chain"):
+    with pytest.raises(IntegrityError, match=r"journal\.signature"):
         checker.check(after, next_head(head, foreign))
 
     (right,) = frames_of(segment_started())
