@@ -34,6 +34,7 @@ PERFECT = (
     "exam_client/session/view.py",
     "exam_client/sync/upload.py",
     "exam_client/resume_vault.py",
+    "exam_client/package_cache.py",  # what a kiosk takes for the paper
     "exam_server/accounts/pairs.py",  # what two people must agree to
     # What accepts a frame in the room; the writer and the intake are held by tests/stateful/room.
     "exam_server/machine.py",  # what keeps an answer key away from an open sitting
@@ -47,6 +48,8 @@ PERFECT = (
     "grading/archive.py",
     "grading/results.py",
     "grading/trace/",  # what names a person
+    "paper_builder/publish/keys.py",  # who may sign
+    "paper_builder/publish/seal_images.py",
     "paper_builder/assembly/",  # what decides who answers what
 )
 

@@ -5,51 +5,17 @@ looked at. The signed payload says what the body must be.
 """
 
 import struct
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from exam_core import limits
-from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import InputError
-from exam_core.formats.byte_source import ByteSource, BytesSource
-from exam_core.formats.dsse import verify_envelope
+from exam_core.formats.byte_source import ByteSource
 
 _LENGTH = struct.Struct(">I")
-
-
-class SignedFile(NamedTuple):
-    """A verified payload and the bytes that follow the envelope."""
-
-    payload: bytes
-    body: memoryview
 
 
 def join_signed_file(magic: bytes, envelope: bytes, body: bytes) -> bytes:
     """The file: `magic`, length of the envelope as u32 big-endian, envelope, body."""
     return b"".join((magic, _LENGTH.pack(len(envelope)), envelope, body))
-
-
-def split_signed_file(
-    data: bytes,
-    magic: bytes,
-    payload_type: str,
-    trusted: Mapping[str, PublicSigningKey],
-    threshold: int,
-    *,
-    code: str,
-    name: str,
-) -> SignedFile:
-    """Verify the envelope of a file and return its payload with the rest of the file.
-
-    Raises:
-        InputError: `code` when it is no such file or cut short; `signature.malformed`,
-            `signature.type`.
-        IntegrityError: `signature.invalid`, `signature.repeated`, `signature.threshold`.
-    """
-    source = BytesSource(data)
-    envelope, start = read_envelope(source, magic, code=code, name=name)
-    payload = verify_envelope(envelope, payload_type, trusted, threshold)
-    return SignedFile(payload, memoryview(data)[start:])
 
 
 def read_envelope(source: ByteSource, magic: bytes, *, code: str, name: str) -> tuple[bytes, int]:

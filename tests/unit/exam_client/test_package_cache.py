@@ -203,3 +203,41 @@ def test_real_files_do_the_same(tmp_path: Path) -> None:
         f"{SHA256}.exampkg",
         "sequences.json",
     ]
+
+
+def test_a_disk_that_fails_while_a_package_is_verified_is_said() -> None:
+    """It is no judgement on the package: the next download is tried again."""
+    files = MemoryFiles()
+    cache = _cache(files)
+    download = cache.download(SHA256)
+    download.write(PACKAGE)
+    download.finish()
+    files.fault = lambda _call, name, path: (
+        OSError(errno.EIO, "failing") if name == "read" and path.suffix == ".part" else None
+    )
+    with refuses(StorageError, "client.disk"):
+        cache.accept(SHA256, sitting_id=SITTING_ID)
+    files.fault = None
+
+    assert _fetch(cache).sha256 == SHA256
+
+
+def test_a_download_to_which_nothing_came_can_be_finished_and_begun_anew() -> None:
+    """Closing, finishing and beginning anew are harmless at any time."""
+    files = MemoryFiles()
+    download = _cache(files).download(SHA256)
+    download.finish()
+    download.close()
+    download.write(b"x")
+    download.restart()
+    assert _files(files) == set()
+
+
+def test_the_same_package_again_is_remembered_once() -> None:
+    """The memory of sequences is written when it changes."""
+    files = MemoryFiles()
+    _fetch(_cache(files))
+    before = files.calls
+    _fetch(_cache(files))
+    assert files.read(FOLDER.package / "sequences.json", 999) == b'{"highest":{"S2026-1":1}}'
+    assert files.calls > before
