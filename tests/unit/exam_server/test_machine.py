@@ -9,11 +9,12 @@ import pytest
 from exam_core.errors import ExamError, StateError, StorageError
 from exam_core.model.states import SittingState
 from exam_server.machine import Machine, RoomStatus, draw_room_id
+from exam_server.marking.services.keys import KEY_SITTING_OPEN
 from exam_server.room.folder import RoomFolder
 from tests.support.refusals import refuses
 from tests.support.room_world import RoomWorld, initialise_room
 
-CODE = "key.sitting_open"
+CODE = KEY_SITTING_OPEN
 
 
 def status(state: SittingState, sitting_id: str = "S1") -> RoomStatus:
