@@ -16,6 +16,7 @@ from rich.table import Table
 from exam_core.crypto.selftest import run_self_test
 from exam_core.errors import ExamError
 from grading.archive_file import read_archive
+from grading.evidence.commands import verify_command
 from grading.ranking.policy import describe_policy
 from grading.reporting.files import write_reports
 from grading.reporting.fonts import register_fonts
@@ -59,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 add_commands(app)
+app.command("verify", help="核验考点的结果包或成绩档案；不符时指出是哪名考生、哪一条。")(
+    verify_command
+)
 
 
 @app.command("recompute", help="由成绩档案重算全部成绩，与档案记载的摘要核对，打印摘要。")

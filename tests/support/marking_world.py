@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from exam_core.crypto.sealing import Recipient, SealingIdentity, recipient_of
 from exam_core.crypto.signing import PrivateSigningKey
 from exam_core.formats.assignment import assignment_digest, sign_assignment
 from exam_core.formats.audit_log import AuditEntry, next_entry, verify_lines
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.centre_descriptor import sign_centre
+from exam_core.formats.checkpoint import checkpoint_of, room_origin, sign_checkpoint
 from exam_core.formats.journal import SegmentWriter, derive_journal_key, receipt_of
 from exam_core.formats.journal_entries import (
     Entry,
@@ -285,6 +288,18 @@ def world_log(assignment: bytes, **actions: str) -> tuple[str, ...]:
     return tuple(encode_canonical(entry).decode() for entry in entries)
 
 
+def world_checkpoint(
+    lines: Sequence[str],
+    *,
+    centre_id: CentreId = builders.CENTRE_ID,
+    key: PrivateSigningKey = builders.CENTRE_KEY,
+) -> str:
+    """The state of the whole log, as the centre signs it."""
+    data = [line.encode() for line in lines]
+    origin = room_origin(centre_id, builders.SITTING_ID)
+    return sign_checkpoint(checkpoint_of(data, origin=origin, head=verify_lines(data)), key)
+
+
 def world_results(
     *,
     sequence: int = 1,
@@ -307,6 +322,9 @@ def world_results(
             | changed
         )
     )
+    if "checkpoints" not in changed:
+        notes = (world_checkpoint(content.audit_lines, centre_id=centre_id, key=keys[0]),)
+        content = msgspec.structs.replace(content, checkpoints=notes)
     submitted = sum(bool(session.receipt) for session in content.sessions)
     began = sum(session.close_reason != ABSENT for session in content.sessions)
     manifest = builders.results_manifest(

@@ -11,9 +11,9 @@ from hashlib import sha256
 from exam_core.errors import CODES
 from exam_core.formats.journal_reading import Anomaly
 from exam_core.model.identifiers import AdmissionNumber, CentreId
-from exam_server.marking.services.journals import RESULTS_RECEIPT
 from exam_server.marking.site import GradingSite
 from exam_server.store import marking as rows
+from grading.evidence.journals import RESULTS_RECEIPT
 
 FINDINGS_ZH = {
     "journal.frame": "记录被改动，或不是本场机位所写",

@@ -1,6 +1,6 @@
 """Brings in a room's results: verified, opened, and ready to be marked, all of it or nothing.
 
-A bundle is refused only for what the centre answers for: its signature, its counts, its audit log.
+A bundle is refused only for what the centre answers for: its signatures, counts, log, assignment.
 What a kiosk did wrong is an anomaly of that kiosk's session, and everybody else's results come in.
 """
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from exam_core.crypto.sealing import SealingIdentity
 from exam_core.errors import ExamError, InputError, IntegrityError, StateError, declare
-from exam_core.formats.audit_log import verify_lines
 from exam_core.formats.centre_descriptor import CentreDescriptor
 from exam_core.formats.journal_reading import Anomaly
 from exam_core.formats.results_bundle import (
@@ -18,23 +17,22 @@ from exam_core.formats.results_bundle import (
     open_results,
 )
 from exam_core.formats.results_content import (
-    RESULTS_ALTERED,
     ResultsContent,
     ResultsManifest,
 )
 from exam_core.keys.model import AnswerKey
 from exam_core.model.identifiers import AdmissionNumber
 from exam_server.marking.services.anomalies import audit_text
-from exam_server.marking.services.journals import form_shape, open_session
 from exam_server.marking.site import GradingSite
 from exam_server.store import marking as rows
+from grading.evidence.faults import refuse_if_room_lies
+from grading.evidence.room import examine_room
 from grading.marking import MarkingTask, marking_tasks
 from grading.records import ArchiveCandidate, ArchiveSession, archive_candidate
 
 RESULTS_CENTRE = declare(
     "results.centre", "结果包不是已登记考点签名的；请先用 grade import-centre 导入该考点文件。"
 )
-RESULTS_PAPER = declare("results.paper", "结果包与答案包不是同一套试卷，请核对两个文件。")
 RESULTS_SEQUENCE = declare(
     "results.sequence", "已导入该考点更新的结果包；请向考点确认哪一份是最后导出的。"
 )
@@ -104,8 +102,8 @@ def _take(
     with site.store.transaction() as db:
         centres = list(rows.centres(db).values())
         task_salt, _ = rows.site(db)
-    manifest, content = _verified(data, identity, centres)
-    opened = _open(manifest, content, paper.key)
+    manifest, content, centre = _verified(data, identity, centres)
+    opened = _open(manifest, content, paper.key, centre)
     tasks = [
         (paper.place_of[task.ref], task)
         for task in marking_tasks(paper.key, opened.handed_in, task_salt)
@@ -208,7 +206,7 @@ def _check_may_replace(stored: ResultsManifest, manifest: ResultsManifest, *, ma
 
 def _verified(
     data: bytes, identity: SealingIdentity, centres: Sequence[CentreDescriptor]
-) -> tuple[ResultsManifest, ResultsContent]:
+) -> tuple[ResultsManifest, ResultsContent, CentreDescriptor]:
     """The bundle, by whichever centre signed it."""
     for centre in centres:
         try:
@@ -217,51 +215,28 @@ def _verified(
             if error.code != RESULTS_NO_CENTRE:
                 raise
             continue  # another centre's signature
-        if manifest.centre_id != centre.centre_id:
-            raise IntegrityError(
-                RESULTS_ALTERED, f"考点 {centre.centre_id} 签了考点 {manifest.centre_id} 的结果"
-            )
-        return manifest, content
+        return manifest, content, centre
     raise InputError(RESULTS_CENTRE, "没有已登记的考点签过这个结果包")
 
 
-def _open(manifest: ResultsManifest, content: ResultsContent, key: AnswerKey) -> _Opened:
-    if manifest.paper_id != key.paper_id or manifest.centre_id not in key.journal_secrets:
-        raise InputError(
-            RESULTS_PAPER, f"结果包属于试卷 {manifest.paper_id}，考点 {manifest.centre_id}"
-        )
-    head = verify_lines(line.encode() for line in content.audit_lines)
-    if head != manifest.audit_head:
-        raise IntegrityError(RESULTS_ALTERED, "考场审计日志与结果包清单不符")
-    secret = bytes.fromhex(key.journal_secrets[manifest.centre_id])
-    items = {item.bank_item_id: item for item in key.items}
-    forms = {form.form_number: form for form in key.forms}
-    handed_in: list[ArchiveSession] = []
-    anomalies: dict[AdmissionNumber, tuple[Anomaly, ...]] = {}
-    for record in content.sessions:
-        form = forms.get(record.form_number)
-        if form is None:
-            raise InputError(RESULTS_PAPER, f"答案包中没有第 {record.form_number} 卷")
-        found = open_session(
-            record,
-            manifest_sha256=manifest.manifest_sha256,
-            journal_secret=secret,
-            shape=form_shape(form, items),
-        )
-        if found is None:
-            continue
-        handed_in.append(found.session)
-        if found.anomalies:
-            anomalies[record.admission_number] = found.anomalies
+def _open(
+    manifest: ResultsManifest, content: ResultsContent, key: AnswerKey, centre: CentreDescriptor
+) -> _Opened:
+    room = examine_room(manifest, content, key, centre)
+    refuse_if_room_lies(room.faults)
     return _Opened(
         manifest=manifest,
         people=sorted(
             (archive_candidate(person, manifest.centre_id) for person in content.roster),
             key=lambda person: person.admission_number,
         ),
-        handed_in=sorted(handed_in, key=lambda session: session.admission_number),
+        handed_in=sorted(
+            (one.session for one in room.sessions), key=lambda session: session.admission_number
+        ),
         audit_log="\n".join(content.audit_lines),
-        anomalies=anomalies,
+        anomalies={
+            one.session.admission_number: one.anomalies for one in room.sessions if one.anomalies
+        },
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from exam_core.crypto.sealing import recipient_of
 from exam_core.crypto.signing import public_key_of
 from exam_core.errors import ExamError
+from exam_core.formats.audit_log import AuditEntry, entry_hash
 from exam_core.formats.centre_descriptor import sign_centre
 from exam_core.formats.journal import SegmentWriter, derive_journal_key, next_head, receipt_of
 from exam_core.formats.journal_entries import (
@@ -19,6 +20,7 @@ from exam_core.formats.journal_entries import (
     SegmentStarted,
     encode_entry,
 )
+from exam_core.formats.results_bundle import build_results, open_results
 from exam_core.formats.results_content import (
     SessionRecord,
 )
@@ -55,6 +57,7 @@ from tests.support.marking_world import (
     world_session,
     write_world_files,
 )
+from tests.support.results_edits import edits
 
 HEADQUARTERS = [builders.SETTER, builders.APPROVER]
 
@@ -361,7 +364,7 @@ def test_a_later_bundle_brings_its_own_anomalies(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("fields", "code"),
-    [({"form_number": 99}, "results.paper"), ({"close_reason": "tired"}, "results.journal")],
+    [({"form_number": 99}, "assignment.session"), ({"close_reason": "tired"}, "results.journal")],
 )
 def test_what_the_centre_answers_for_refuses_the_bundle_whole(
     tmp_path: Path, fields: dict[str, Any], code: str
@@ -457,3 +460,37 @@ def test_nothing_secret_of_a_person_is_kept(tmp_path: Path) -> None:
     for person in world_roster():
         assert person.id_number.encode() not in stored
         assert person.seat_id.encode() not in stored
+
+
+def test_a_room_that_lies_is_refused_and_a_kiosk_spoils_its_own_session_alone(
+    tmp_path: Path,
+) -> None:
+    """Signed by the centre and two officials or not: what `grading verify` blames on the room."""
+    manifest, content = open_results(
+        world_results(sequence=2), builders.GRADING_IDENTITY, builders.centre()
+    )
+    refused: dict[str, str] = {}
+    with filled_site(tmp_path) as world:
+        before = _state(world)
+        recipients = [recipient_of(world.identity)]
+        for sequence, edit in enumerate(edits(content, count=22, seed=5), 3):
+            last = msgspec.json.decode(edit.content.audit_lines[-1], type=AuditEntry)
+            fields = msgspec.structs.replace(
+                manifest, sequence=sequence, audit_head=entry_hash(last)
+            )
+            data = build_results(fields, edit.content, builders.RESULTS_KEYS, recipients)
+            try:
+                done = import_results(world.site, data, world.identity, actor="t")
+            except ExamError as error:
+                refused[edit.kind] = error.code
+            else:
+                assert done.anomalous_sessions == 1, edit.kind
+                assert {number for number, _ in _anomalies(world)} == {edit.admission_number}
+        assert _state(world) != before
+    assert refused == {
+        "roster row": "assignment.roster",
+        "log line": "audit.chain",
+        "form number": "assignment.session",
+        "table row": "assignment.draw",
+        "kiosk key": "results.kiosk",
+    }

@@ -34,10 +34,11 @@ RESULTS_RECEIPT = declare(
 
 
 class OpenedSession(NamedTuple):
-    """What one candidate handed in, and what of it does not count."""
+    """What one candidate handed in, what of it does not count, and what the kiosk saw signed."""
 
     session: ArchiveSession
     anomalies: tuple[Anomaly, ...]
+    checkpoints: tuple[str, ...]
 
 
 def form_shape(form: FormMap, items: Mapping[BankItemId, KeyedItem]) -> FormShape:
@@ -105,7 +106,7 @@ def open_session(
             sorted(map(_segment_head, record.segments), key=lambda head: head.segment_id)
         ),
     )
-    return OpenedSession(session, anomalies)
+    return OpenedSession(session, anomalies, reading.checkpoints)
 
 
 def _part(part: KeyedPart, mapped: MappedPart) -> Part:
