@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exam_core.model import form_draw
 from exam_core.model.form_draw import draw_forms
 from exam_core.model.identifiers import AdmissionNumber
 
@@ -47,3 +48,12 @@ def test_more_candidates_than_forms_is_our_own_mistake() -> None:
     """The import refuses before it comes to this."""
     with pytest.raises(ValueError, match="more candidates"):
         draw_forms(bytes(32), NUMBERS, 3)
+
+
+def test_numbers_above_the_largest_multiple_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With half of the range cut off every other number is drawn again, and forms stay whole."""
+    monkeypatch.setattr(form_draw, "_SPAN", 2**63)
+    drawn = form_draw.draw_forms(bytes(32), NUMBERS[:8], 10)
+
+    assert sorted((*drawn.forms.values(), *drawn.spares)) == list(range(1, 11))
+    assert (list(drawn.forms.values()), drawn.spares) != EXPECTED

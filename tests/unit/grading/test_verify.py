@@ -8,14 +8,27 @@ import pytest
 
 from exam_core.crypto.sealing import recipient_of, seal
 from exam_core.errors import InputError
+from exam_core.formats.assignment import parse_assignment, sign_assignment
 from exam_core.formats.canonical import encode_canonical
-from exam_core.formats.results_bundle import join_results, open_results, split_results
-from exam_core.formats.results_content import ResultsContent, ResultsManifest
+from exam_core.formats.dsse import unverified_payload
+from exam_core.formats.results_bundle import (
+    build_results,
+    join_results,
+    open_results,
+    split_results,
+)
+from exam_core.formats.results_content import ABSENT, ResultsContent, ResultsManifest
+from grading import limits
 from grading.cli import main
 from grading.evidence.faults import Layer
 from grading.evidence.verify import Verification, verify_results
 from tests.support import builders
-from tests.support.marking_world import world_key, world_results, write_world_files
+from tests.support.marking_world import (
+    world_assignment,
+    world_key,
+    world_results,
+    write_world_files,
+)
 from tests.support.refusals import refuses
 from tests.support.results_edits import Edit, edits, signed_anew, signed_by_nobody
 from tests.support.scale import times
@@ -229,3 +242,92 @@ def test_an_archive_is_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     assert "重算的成绩与档案记载相符" in capsys.readouterr().out
     assert status_of(["verify", str(archive), "--json"]) == 0
     assert msgspec.json.decode(capsys.readouterr().out)["holds"] is True
+
+
+def codes_of(content: ResultsContent, layer: Layer, **fields: Any) -> list[str]:
+    """What a layer says of a content that the centre and two officials signed."""
+    manifest = msgspec.structs.replace(MANIFEST, **fields)
+    recipients = [builders.recipient()]
+    data = build_results(manifest, content, builders.RESULTS_KEYS, recipients)
+    return [fault.code for fault in verified(data).faults if fault.layer is layer]
+
+
+def test_the_head_of_the_log_must_be_the_signed_one() -> None:
+    """A whole log without checkpoints, and a manifest that names another last line."""
+    content = msgspec.structs.replace(CONTENT, checkpoints=())
+
+    assert codes_of(content, Layer.LOG, audit_head="00" * 32) == ["results.altered"]
+
+
+def test_a_line_that_cannot_be_read_is_placed() -> None:
+    """And what the other lines say of the room is used all the same."""
+    lines = (CONTENT.audit_lines[0], "nonsense", *CONTENT.audit_lines[2:])
+    content = msgspec.structs.replace(CONTENT, audit_lines=lines)
+
+    assert codes_of(content, Layer.LOG) == ["audit.malformed"]
+    assert codes_of(content, Layer.KIOSKS) == ["results.kiosk"]
+    assert codes_of(content, Layer.ASSIGNMENT) == []
+
+
+def test_a_table_of_another_package_is_told() -> None:
+    """Drawn and signed well, but not for what was sat."""
+    table = world_assignment(manifest_sha256="cd" * 32)
+    content = msgspec.structs.replace(CONTENT, assignment=table)
+
+    assert codes_of(content, Layer.ASSIGNMENT) == ["assignment.log", "assignment.other"]
+
+
+def test_a_table_that_a_stranger_made_up_is_told_in_full() -> None:
+    """The signature, the draw, and the candidates who sat with other forms than it says."""
+    table = parse_assignment(unverified_payload(CONTENT.assignment)[0])
+    first, second, *rest = table.rows
+    rows = (
+        msgspec.structs.replace(first, form_number=second.form_number),
+        msgspec.structs.replace(second, form_number=first.form_number),
+        *rest,
+    )
+    made_up = sign_assignment(msgspec.structs.replace(table, rows=rows), builders.STRANGER)
+    content = msgspec.structs.replace(CONTENT, assignment=made_up)
+
+    assert codes_of(content, Layer.ASSIGNMENT) == [
+        "signature.threshold",
+        "assignment.draw",
+        "assignment.log",
+        "assignment.session",
+        "assignment.session",
+    ]
+
+
+def test_somebody_twice_on_the_roster_is_told() -> None:
+    """Each person is the one of the draw, and still the roster is not."""
+    content = msgspec.structs.replace(CONTENT, roster=(*CONTENT.roster, CONTENT.roster[0]))
+
+    assert codes_of(content, Layer.ASSIGNMENT) == ["assignment.roster"]
+
+
+def test_sessions_that_cannot_be_read_are_the_rooms_doing() -> None:
+    """A reason that is none, a form without a key; who never began has nothing to read."""
+    first, second, *rest = CONTENT.sessions
+    tired = msgspec.structs.replace(first, close_reason="tired")
+    away = msgspec.structs.replace(second, close_reason=ABSENT, receipt="", segments=())
+    content = msgspec.structs.replace(CONTENT, sessions=(tired, away, *rest))
+    assert codes_of(content, Layer.SESSIONS) == ["results.journal"]
+
+    fewer = verified(BUNDLE, key=world_key(forms=KEY.forms[1:]))
+    assert [(fault.code, fault.admission_number) for fault in fewer.faults] == [
+        ("results.paper", "20260001")
+    ]
+
+
+def test_what_nobody_can_look_at_is_said(
+    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A content that is sealed to somebody else leaves the inner layers open; limits hold."""
+    envelope, _ = split_results(BUNDLE)
+    foreign = seal(b"x", [recipient_of(builders.FORM_IDENTITY)])
+    files["room.examresults"].write_bytes(join_results(envelope, foreign))
+    assert status_of(words(files)) == 1
+    assert "无法查看" in capsys.readouterr().out
+    files["root.json"].write_bytes(bytes(limits.small_file_bytes_max + 1))
+    assert status_of(words(files)) == 2
+    assert "verify.source" in capsys.readouterr().err
