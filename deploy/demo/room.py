@@ -78,9 +78,18 @@ def add_accounts(folders: Folders) -> dict[str, str]:
 
 
 def import_exam(
-    settings: DemoSettings, folders: Folders, centre: Path, sealed: Sealed, roster: list[Candidate]
+    settings: DemoSettings,
+    folders: Folders,
+    centre: Path,
+    sealed: Sealed,
+    roster: list[Candidate],
+    *,
+    spare_seats: str = "",
 ) -> None:
-    """Bring in what headquarters sent, and the roster; forms are assigned from a recorded seed."""
+    """Bring in what headquarters sent, and the roster; forms are assigned from a recorded seed.
+
+    `spare_seats` are names with commas between, for swaps of machines.
+    """
     people = folders.room.parent / "roster.xlsx"
     write_roster(people, roster)
     data = ("--data", folders.room)
@@ -88,7 +97,8 @@ def import_exam(
     run("exam-server", "import-package", *data, sealed.package, sealed.bundle)
     # A seed of its own: the draw's seed stays at headquarters until the sitting has closed.
     seed = hashlib.sha256(f"demo/forms/{settings.seed}".encode()).hexdigest()
-    run("exam-server", "import-roster", *data, people, "--seed", seed)
+    spares = ("--spare-seats", spare_seats) if spare_seats else ()
+    run("exam-server", "import-roster", *data, people, "--seed", seed, *spares)
 
 
 def start_room(folders: Folders, passwords: dict[str, str]) -> Room:
@@ -142,6 +152,16 @@ def confirm_presence_and_start(room: Room) -> None:
     with room.person("监考") as proctor:
         proctor.post("/proctor/present", {"all": "1"}, page="/proctor")
         proctor.post("/proctor/start", page="/proctor")
+
+
+def swap_machine(room: Room, seat_id: str, to_seat_id: str, reason: str) -> None:
+    """A machine failed: its candidate goes on at a spare seat whose kiosk is enrolled.
+
+    The candidate then logs in there, and presence is confirmed again.
+    """
+    fields = {"seat_id": seat_id, "to_seat_id": to_seat_id, "reason": reason}
+    with room.person("监考") as proctor:
+        proctor.post("/proctor/swap", fields, page="/proctor")
 
 
 def end_sitting(room: Room) -> None:

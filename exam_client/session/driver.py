@@ -151,7 +151,7 @@ class SessionDriver:
         """Work until cancelled."""
         try:
             enrolling = Enrolling(self._files, self._config, self._seat, changed=self._changed)
-            trust = await enrolling.wait()
+            trust, self._signer = await enrolling.wait()
             async with RoomHttp(self._config.kiosk_url, trust) as room, asyncio.TaskGroup() as work:
                 self._room = room
                 work.create_task(self._watch_room(room))

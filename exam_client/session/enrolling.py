@@ -12,8 +12,10 @@ from exam_client import limits
 from exam_client.config import KioskConfig
 from exam_client.enrolment import enrol_by_comparison, is_enrolled
 from exam_client.journal.files import FileSystem
+from exam_client.kiosk_key import kiosk_signing_key
 from exam_client.session.view import SeatState
 from exam_client.sync.tls import kiosk_trust
+from exam_core.crypto.signing import Signer
 from exam_core.errors import ExamError
 
 _REFUSED = "compare.refused"
@@ -44,14 +46,14 @@ class Enrolling:
         self._seat = seat
         self._changed = changed
 
-    async def wait(self) -> ssl.SSLContext:
-        """Return when there is a certificate that can be used: the trust of this seat."""
+    async def wait(self) -> tuple[ssl.SSLContext, Signer]:
+        """Return when certificate and key can be used: the trust of this seat, and its signer."""
         comparing: asyncio.Task[None] | None = None
         try:
             while True:
-                trust = self._trust()
-                if trust is not None:
-                    return trust
+                credentials = self._credentials()
+                if credentials is not None:
+                    return credentials
                 if comparing is None or comparing.done():
                     comparing = asyncio.create_task(self._compare())
                 self._changed()
@@ -61,18 +63,19 @@ class Enrolling:
                 comparing.cancel()
                 await asyncio.gather(comparing, return_exceptions=True)
 
-    def _trust(self) -> ssl.SSLContext | None:
+    def _credentials(self) -> tuple[ssl.SSLContext, Signer] | None:
         self._seat.is_enrolled = is_enrolled(self._files, self._config)
         if not self._seat.is_enrolled:
             return None
         try:
+            signer = Signer(kiosk_signing_key(self._files, self._config.folder))
             trust = kiosk_trust(self._config.centre.ca_certificate, self._config.folder.credential)
         except ExamError as error:
             self._seat.is_enrolled = False
             self._seat.alarms[error.code] = error.message
             return None
         self._seat.alarms.clear()
-        return trust
+        return trust, signer
 
     async def _compare(self) -> None:
         try:

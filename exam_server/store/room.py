@@ -281,8 +281,11 @@ def revoke_kiosks(db: Session, seat_id: str) -> None:
 
 
 def mark_all_present(db: Session) -> list[str]:
-    """Mark every candidate present who has a session; returns their admission numbers."""
-    here = select(SessionRow.admission_number)
+    """Mark everyone present who is logged in; returns their admission numbers.
+
+    Who was moved to another machine and has not logged in there is not.
+    """
+    here = select(SessionRow.admission_number).where(SessionRow.token_sha256 != "")
     query = (
         update(CandidateRow)
         .where(CandidateRow.is_present.is_(False), CandidateRow.admission_number.in_(here))

@@ -97,7 +97,8 @@ def mark_present(
             candidate = tables.find_candidate_at(db, seat_id)
             if candidate is None:
                 raise InputError(SEAT_UNKNOWN, f"没有机位 {seat_id[:20]}")
-            if tables.find_session_of(db, candidate.admission_number) is None:
+            session = tables.find_session_of(db, candidate.admission_number)
+            if session is None or not session.token_sha256:
                 raise StateError(PRESENCE_EARLY, f"机位 {seat_id} 的考生尚未登录")
             confirmed = [] if candidate.is_present else [candidate.admission_number]
             candidate.is_present = True

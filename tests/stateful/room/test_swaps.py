@@ -229,6 +229,23 @@ def test_before_the_start_a_candidate_is_simply_seated_elsewhere(world: RoomWorl
     run(world, scene)
 
 
+def test_nobody_is_present_at_a_seat_before_logging_in_there(world: RoomWorld) -> None:
+    """Confirming everybody passes over who is on the way, and so does confirming the seat."""
+
+    async def scene(live: LiveRoom) -> None:
+        await live.start()
+        old, new = await live.writing(), await live.kiosk_at(B01)
+        await swap(live)
+        await closed_with(old)
+        steering = live.room.hub.steering
+        assert await steering.mark_present(WANG, None) == 0
+        with pytest.raises(StateError, match=r"presence\.no_session"):
+            await steering.mark_present(WANG, B01)
+        await go_on(live, new)
+
+    run(world, scene)
+
+
 def test_what_is_no_swap_is_refused(world: RoomWorld) -> None:
     """Each with its own code, and nothing has changed."""
 
