@@ -123,9 +123,10 @@ def copy_input(path: Path, to: Path, *, bytes_max: int, name: str) -> None:
     try:
         descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            with os.fdopen(descriptor, "wb", buffering=0) as file:
+            with os.fdopen(descriptor, "wb") as file:  # buffered: a raw write may write a part
                 for chunk in read_chunks(source, 0, source.size):
                     file.write(chunk)
+                file.flush()
                 os.fsync(file.fileno())
         except BaseException:
             to.unlink(missing_ok=True)

@@ -133,7 +133,7 @@ def test_bad_files_are_refused_with_their_code(world: RoomWorld, tmp_path: Path)
         ),
         (
             ("export-results", "--data", data, "--out", tmp_path / "r"),
-            "sitting.state",
+            "results.no_official",
         ),
     ):
         assert_refused(exam_server(*arguments), code)
