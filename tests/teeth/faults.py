@@ -108,8 +108,8 @@ FAULTS = (
     Fault(
         "the code is drawn with bias",
         "exam_core.crypto.opening_code",
-        "secrets.randbelow(10_000)",
-        "secrets.randbelow(2**16) % 10_000",
+        "secrets.randbelow(NUMBERS)",
+        "secrets.randbits(80) % NUMBERS",
         (_CORE + "test_opening_code.py",),
     ),
     Fault(
@@ -221,6 +221,20 @@ FAULTS = (
         "officials_min = 2 ",
         "officials_min = 1 ",
         (_CORE + "test_officials.py",),
+    ),
+    Fault(
+        "results need no officials",
+        "exam_core.formats.results_bundle",
+        "if len(signed) < limits.officials_min:",
+        "if False:",
+        (_CORE + "test_results_bundle.py",),
+    ),
+    Fault(
+        "what is revealed may differ from what was committed to",
+        "exam_core.protocol.comparison",
+        "return hmac.compare_digest(commitment.encode(), commitment_to(revealed).encode())",
+        "return True",
+        ("tests/property/exam_core/test_comparison.py",),
     ),
     Fault(
         "a crowd of age stanzas is read",
