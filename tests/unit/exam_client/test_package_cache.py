@@ -229,6 +229,7 @@ def test_a_download_to_which_nothing_came_can_be_finished_and_begun_anew() -> No
     download.finish()
     download.close()
     download.write(b"x")
+    download.write(b"y")
     download.restart()
     assert _files(files) == set()
 
