@@ -7,6 +7,7 @@ import pytest
 from exam_core import limits
 from exam_core.errors import InputError
 from exam_core.formats.office_xml import check_office_xml
+from exam_server.room.services.roster_file import ROSTER_FILE
 from tests.support.refusals import refuses
 
 
@@ -17,7 +18,7 @@ def check(data: bytes, *, elements_max: int = 1000, chunk: int = 4096) -> int:
         for at in range(0, len(data), chunk):
             yield data[at : at + chunk]
 
-    return check_office_xml(chunks(), elements_max=elements_max, code="roster.file", name="名单")
+    return check_office_xml(chunks(), elements_max=elements_max, code=ROSTER_FILE, name="名单")
 
 
 def test_elements_are_counted() -> None:
@@ -44,5 +45,5 @@ def test_a_fault_ends_the_count() -> None:
 )
 def test_every_excess_is_refused(data: bytes) -> None:
     """Elements, depth, attributes and the length of one tag each have an end."""
-    with refuses(InputError, "roster.file"):
+    with refuses(InputError, ROSTER_FILE):
         check(data)
