@@ -28,6 +28,7 @@ PERFECT = (
     "exam_client/session/core.py",
     "exam_client/session/evidence.py",
     "exam_client/session/keeping.py",
+    "exam_client/session/order_gate.py",
     "exam_client/session/paper.py",
     "exam_client/session/resume.py",
     "exam_client/session/snapshot.py",
