@@ -186,6 +186,12 @@ def read_seat(certificate_der: bytes) -> SeatCertificate | None:
     return None
 
 
+def certificate_mark(certificate_pem: bytes) -> str:
+    """SHA-256 of a certificate as browsers show it: hex in pairs, colons between."""
+    digest = x509.load_pem_x509_certificate(certificate_pem).fingerprint(hashes.SHA256())
+    return digest.hex(":").upper()
+
+
 def names_sitting(authority: KeyPair, sitting_id: SittingId) -> bool:
     """Whether a CA is that of this sitting."""
     certificate = x509.load_pem_x509_certificate(authority.certificate_pem)

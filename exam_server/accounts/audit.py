@@ -55,8 +55,13 @@ class TrailSnapshot:
 class AuditTrail:
     """The log of one program; safe to use from several threads, one process at a time."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, *, actor: str = SYSTEM) -> None:
         """Open the log and check the whole chain.
+
+        Args:
+            path: The log; checkpoints lie beside it.
+            clock: What lines are dated by.
+            actor: Who acts where a line names nobody; at a command line, its operator.
 
         Raises:
             InputError: `audit.malformed`.
@@ -64,6 +69,7 @@ class AuditTrail:
         """
         self._path = path
         self._clock = clock
+        self._actor = actor
         self._turn = threading.Lock()
         self._signer: LogSigner | None = None
         self._notes = CheckpointFile(path.with_name("checkpoints.txt"))
@@ -105,7 +111,7 @@ class AuditTrail:
         self,
         action: str,
         *,
-        actors: tuple[str, ...] = (SYSTEM,),
+        actors: tuple[str, ...] | None = None,
         role: str = "",
         subject: str = "",
         **details: str | int,
@@ -142,7 +148,13 @@ class AuditTrail:
             note = sign_checkpoint(state, self._signer.key)
             if note != self._notes.latest():  # after a crash before the line that tells of it
                 self._notes.append(note)
-            self._record(CHECKPOINT_TAKEN, reason=reason, size=state.size, root=state.root)
+            self._record(
+                CHECKPOINT_TAKEN,
+                actors=(SYSTEM,),
+                reason=reason,
+                size=state.size,
+                root=state.root,
+            )
             return note
 
     def lines(self) -> list[bytes]:
@@ -184,7 +196,7 @@ class AuditTrail:
         self,
         action: str,
         *,
-        actors: tuple[str, ...] = (SYSTEM,),
+        actors: tuple[str, ...] | None = None,
         role: str = "",
         subject: str = "",
         **details: str | int,
@@ -192,7 +204,7 @@ class AuditTrail:
         entry = next_entry(
             self._last,
             at_utc_ms=self._clock.utc_ms(),
-            actors=actors,
+            actors=actors or (self._actor,),
             role=role,
             action=action,
             subject=subject,

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from exam_core.crypto.signing import key_id
 from exam_core.errors import InputError
 from exam_core.formats.officials import OFFICIAL_KEY
 from exam_core.model.identifiers import CentreId, SeatId
@@ -28,13 +27,14 @@ from exam_server.command_line import (
 from exam_server.folder import only_user, read_input, refuse_existing, write_atomically
 from exam_server.hardening import harden
 from exam_server.machine import DEFAULT_MACHINE
-from exam_server.room import audit_cli, trust_cli
+from exam_server.room import audit_cli, officials_cli, trust_cli
 from exam_server.room.folder import RoomFolder
 from exam_server.room.room_log import open_room_log
 from exam_server.room.serve import open_store, serve_room
 from exam_server.room.services import imports, set_up
 from exam_server.room.services.results import sign_and_export
 from exam_server.room.services.sitting_authority import ensure_sitting_authority
+from exam_server.tls import certificate_mark
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,49 +73,17 @@ def init(
         database_url=database,
         machine=machine,
         clock=SystemClock(),
+        operator=operator_name(),
     )
+    ca_mark = certificate_mark((data / "ca.pem").read_bytes())
     say(
         f"已建立 {data}。\n信任根指纹（请与书面核对）：{mark}\n"
+        f"考点证书 ca.pem 的 SHA-256 指纹（请抄录，装到监考电脑的浏览器时核对）：\n{ca_mark}\n"
         f"请把 {data / 'centre.json'} 送总部签名，把 {opening_key_out} 交专人保管。",
         as_json=as_json,
         root_fingerprint=mark,
+        ca_fingerprint=ca_mark,
         centre_file=str(data / "centre.json"),
-    )
-
-
-@app.command(help="登记一名签名官员，生成其密钥文件；须在总部签名考点文件之前。")
-def add_official(
-    *,
-    data: DataFolder,
-    name: Annotated[str, typer.Option(help="姓名")],
-    office: Annotated[str, typer.Option(help="职务，例如 主考")],
-    key_out: Annotated[Path, typer.Option(help="签名密钥写到哪里（本人 U 盘）", readable=False)],
-    passphrase_file: Annotated[
-        Path, typer.Option(help="签名密钥的口令，一行文字，由本人设定", readable=False)
-    ],
-    as_json: AsJson = False,
-) -> None:
-    """Make the key of a person who signs results, and name it in the centre's descriptor."""
-    folder = RoomFolder(data)
-    folder.require()
-    with only_user(data):
-        official = set_up.add_official(
-            folder,
-            AuditTrail(folder.audit_file, SystemClock()),
-            name=name,
-            office=office,
-            key_out=key_out,
-            passphrase=read_secret(passphrase_file, "口令文件"),
-        )
-        count = len(folder.centre().officials)
-    mark = key_id(official.signing_key)
-    say(
-        f"已登记签名官员 {name}（{office}），考点文件现有 {count} 名。\n密钥编号 {mark}\n"
-        f"请把 {key_out} 交本人保管；至少 2 名后把考点文件送总部签名。",
-        as_json=as_json,
-        name=name,
-        key_id=mark,
-        officials=count,
     )
 
 
@@ -131,10 +99,15 @@ def install_centre(
     folder.require()
     with only_user(data):
         content = read_input(signed, bytes_max=limits.config_bytes_max, name="考点签名文件")
-        set_up.install_centre(folder, content, AuditTrail(folder.audit_file, SystemClock()))
+        trail = AuditTrail(folder.audit_file, SystemClock(), actor=operator_name())
+        set_up.install_centre(folder, content, trail)
     say("考点签名文件有效，已安装。", as_json=as_json, installed=True)
 
 
+app.command(help="登记一名签名官员；须在总部签名考点文件之前。")(officials_cli.add_official)
+app.command(help="在本人的电脑上生成官员签名密钥，打印交给考点登记的公钥。")(
+    officials_cli.official_key
+)
 app.command(help="验收试卷包：校验全部签名和内容，打印验收单；不改动任何东西。")(
     trust_cli.verify_package
 )
@@ -190,7 +163,7 @@ def import_package(
         manifest = imports.import_package(
             store,
             folder,
-            open_room_log(folder, store, SystemClock()),
+            open_room_log(folder, store, SystemClock(), actor=operator_name()),
             package=package,
             opening=read_input(opening, bytes_max=limits.opening_bundle_bytes_max, name="启封包"),
         )
@@ -230,7 +203,7 @@ def import_roster(
         drawn = imports.import_roster(
             store,
             folder,
-            open_room_log(folder, store, SystemClock()),
+            open_room_log(folder, store, SystemClock(), actor=operator_name()),
             roster=read_input(roster, bytes_max=limits.package_bytes_max, name="名单"),
             seed_hex=seed,
             replaces=replace,

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from exam_core.formats.checkpoint import room_origin
 from exam_core.model.identifiers import SittingId
-from exam_server.accounts.audit import AuditTrail, LogSigner
+from exam_server.accounts.audit import SYSTEM, AuditTrail, LogSigner
 from exam_server.clock import Clock
 from exam_server.room.folder import RoomFolder
 from exam_server.store import room as tables
@@ -26,14 +26,18 @@ class CheckpointReason(StrEnum):
     SET_ASIDE = "log_set_aside"
 
 
-def open_room_log(folder: RoomFolder, store: Store, clock: Clock) -> AuditTrail:
+def open_room_log(
+    folder: RoomFolder, store: Store, clock: Clock, *, actor: str = SYSTEM
+) -> AuditTrail:
     """The room's log, held against its checkpoints once a package says which sitting it is.
+
+    `actor` stands in lines that name nobody.
 
     Raises:
         InputError: `audit.malformed`.
         IntegrityError: `audit.*`, `checkpoint.*`, `note.*`: it does not go on by itself.
     """
-    trail = AuditTrail(folder.audit_file, clock)
+    trail = AuditTrail(folder.audit_file, clock, actor=actor)
     sitting_id = present_sitting_id(store)
     if sitting_id is not None:
         sign_room_log(trail, folder, sitting_id)

@@ -10,7 +10,7 @@ from exam_core.formats.trust_root import TrustRoot, fingerprint, parse_root
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import SystemClock
-from exam_server.command_line import AsJson, DataFolder, progress_bar, say
+from exam_server.command_line import AsJson, DataFolder, operator_name, progress_bar, say
 from exam_server.folder import only_user, read_input
 from exam_server.room.folder import RoomFolder
 from exam_server.room.serve import open_store
@@ -55,7 +55,7 @@ def install_root(
     with only_user(data):
         store = open_store(folder)
         content = read_input(update, bytes_max=limits.root_bytes_max, name="信任根更换文件")
-        trail = AuditTrail(folder.audit_file, SystemClock())
+        trail = AuditTrail(folder.audit_file, SystemClock(), actor=operator_name())
         change = root_change.install_root(store, folder, trail, content)
         store.close()
     mark = fingerprint(change.root)

@@ -34,7 +34,7 @@ from exam_server.accounts.roles import Role
 from exam_server.clock import SystemClock
 from exam_server.room.folder import RoomFolder
 from exam_server.room.serve import open_store
-from exam_server.room.services import imports, set_up
+from exam_server.room.services import imports, official_keys, set_up
 from exam_server.room.services.roster_file import COLUMNS
 from exam_server.room.services.set_up import DEFAULT_DATABASE
 from exam_server.room.services.sitting_authority import ensure_sitting_authority
@@ -175,7 +175,7 @@ def initialise_room(data: Path, database_url: str = DEFAULT_DATABASE) -> tuple[R
     room = RoomFolder(data)
     trail = AuditTrail(room.audit_file, SystemClock())
     for official in builders.officials():
-        set_up.name_official(room, trail, official)
+        official_keys.name_official(room, trail, official)
     return room, key_file.read_bytes()
 
 

@@ -302,18 +302,17 @@ def _code_opens_to_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_code_opens_to_its_input")
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_mutants_are_refused_or_mean_the_same(target: Target) -> None:
-    """No damaged file is read as another value, and every refusal is one of ours."""
-    original = target.read(target.original)
-    refused = 0
+def test_mutants_are_refused(target: Target) -> None:
+    """No damaged file is read, not even as the same value, and every refusal is one of ours."""
+    target.read(target.original)
+    accepted = 0
 
     for mutant in mutants(target.original, count=target.mutants, seed=target.name):
-        try:
-            assert target.read(mutant) == original
-        except ExamError:
-            refused += 1
+        with suppress(ExamError):
+            target.read(mutant)
+            accepted += 1
 
-    assert refused > target.mutants * 0.99
+    assert accepted == 0
     report(target.campaign, target.mutants)
 
 

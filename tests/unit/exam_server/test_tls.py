@@ -1,6 +1,7 @@
 """Certificates of the centre, and what a kiosk's certificate says."""
 
 import datetime as dt
+import hashlib
 import ssl
 from pathlib import Path
 
@@ -115,3 +116,15 @@ def test_contexts_speak_tls_1_3_only(tmp_path: Path) -> None:
     assert kiosk.minimum_version is console.minimum_version is ssl.TLSVersion.TLSv1_3
     assert kiosk.verify_mode is ssl.CERT_REQUIRED
     assert console.verify_mode is ssl.CERT_NONE
+
+
+def test_a_certificate_s_mark_is_what_a_browser_shows() -> None:
+    """SHA-256 of the certificate itself, not of its text; in pairs with colons."""
+    pem = tls.make_authority("C01", now=NOW).certificate_pem
+    der = ssl.PEM_cert_to_DER_cert(pem.decode())
+
+    mark = tls.certificate_mark(pem)
+
+    assert mark.replace(":", "").lower() == hashlib.sha256(der).hexdigest()
+    assert mark.count(":") == 31
+    assert mark == mark.upper()
