@@ -28,7 +28,7 @@ pytestmark = pytest.mark.e2e
 
 SEED = "5eed" * 16
 TEAMS = 3
-SITTING_S = 15
+SITTING_S = 20
 ROOT = Path(__file__).resolve().parents[2]
 
 
