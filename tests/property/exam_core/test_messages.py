@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from exam_core import limits
 from exam_core.errors import InputError
 from exam_core.model.identifiers import SegmentId, SessionId
-from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol.messages import (
     Attach,
     Attached,
     Checkpointed,
+    CommitProof,
     Heartbeat,
     HeldFrames,
     KioskMessage,
@@ -37,8 +37,16 @@ held = st.lists(
     st.builds(HeldFrames, segment_id=segments, frames=counts, head=st.binary(max_size=32)),
     max_size=3,
 ).map(tuple)
-sittings = st.sampled_from(SittingState)
-states = st.sampled_from(SessionState)
+numbers = st.integers(1, limits.order_number_max)
+proofs = st.builds(
+    CommitProof,
+    boot=numbers,
+    number=numbers,
+    index=counts,
+    size=numbers,
+    path=st.lists(st.binary(max_size=32), max_size=limits.proof_steps_max).map(tuple),
+    signature=st.binary(max_size=64),
+)
 
 kiosk_messages: st.SearchStrategy[KioskMessage] = st.one_of(
     st.builds(
@@ -59,10 +67,13 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
         Attached,
         epochs=st.dictionaries(segments, counts, max_size=3),
         held=held,
+        proofs=st.lists(proofs, max_size=3).map(tuple),
     ),
     st.builds(Ordered, order=st.binary(max_size=99), signature=st.binary(max_size=64)),
     st.builds(Restore, segment_id=segments, first_seq=counts, frames=frame_tuples),
-    st.builds(Saved, segment_id=segments, frames=counts, head=st.binary(max_size=32)),
+    st.builds(
+        Saved, segment_id=segments, frames=counts, head=st.binary(max_size=32), proof=proofs
+    ),
     st.builds(Checkpointed, note=texts),
     st.builds(
         Refused,
