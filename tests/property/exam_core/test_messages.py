@@ -71,9 +71,7 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
     ),
     st.builds(Ordered, order=st.binary(max_size=99), signature=st.binary(max_size=64)),
     st.builds(Restore, segment_id=segments, first_seq=counts, frames=frame_tuples),
-    st.builds(
-        Saved, segment_id=segments, frames=counts, head=st.binary(max_size=32), proof=proofs
-    ),
+    st.builds(Saved, segment_id=segments, frames=counts, head=st.binary(max_size=32), proof=proofs),
     st.builds(Checkpointed, note=texts),
     st.builds(
         Refused,
