@@ -51,6 +51,10 @@ clock_persist_interval_ms = 1_000
 swaps_alone_max = 3  # machine swaps of a sitting by one person; broken machines are rare
 spare_seats_max = 500
 comparisons_max = 500  # one a seat, and the largest rooms have 300
+# Comparisons begun in ten minutes. Each is one number of a million for who stands between, also
+# if it is abandoned: ten are 10 x 10**-6 = 10**-5 for a seat. A person needs one or two.
+comparisons_seat_max = 10
+comparisons_room_max = 600  # the largest room twice; 6 x 10**-4 if every seat compares at once
 reason_chars_max = 100  # a sentence; a form field of the pages has the same
 checkpoint_interval_ms = 5 * 60_000  # what the log's owner could still rewrite unseen
 extra_time_ms_max = 2 * 3_600_000  # one grant; more is a typing error

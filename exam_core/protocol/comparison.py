@@ -3,7 +3,7 @@
 The kiosk commits to its nonce and keys before it learns the server's nonce, and reveals them
 after. Both compute the number from everything that was said. Whoever stands between them must
 settle on all own values before the other side's are known, so two different sets of keys show the
-same number once in a million tries.
+same number once in a million tries; the server bounds the tries.
 Source: Vaudenay, Secure Communications over Insecure Channels Based on Short Authenticated Strings
 (CRYPTO 2005), section 4.
 """

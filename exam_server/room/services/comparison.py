@@ -1,6 +1,7 @@
 """Kiosks that wait for a person to compare their number; see `exam_core.protocol.comparison`.
 
-In memory, by the monotonic clock: a restart of the server forgets all of them.
+In memory, by the monotonic clock: a restart of the server forgets all of them. How often one may
+begin is bounded, see `comparison_tries`.
 """
 
 import re
@@ -15,6 +16,7 @@ from exam_core.protocol.comparison import Revealed, comparison_number, is_commit
 from exam_core.protocol.enrolment import signing_proof_holds
 from exam_server import limits
 from exam_server.clock import Clock
+from exam_server.room.services.comparison_tries import CompareTries
 from exam_server.room.services.enrolment import KioskRequest
 from exam_server.tls import ENROL_REQUEST
 
@@ -24,7 +26,10 @@ COMPARE_GONE = declare(
 COMPARE_COMMITMENT = declare(
     "compare.commitment", "考生机前后所说的不一致，已拒绝；请重新开始，再次出现请检查网络。"
 )
-COMPARE_MANY = declare("compare.many", "等待核对的考生机过多；请先处理机位页面上的请求。")
+COMPARE_MANY = declare(
+    "compare.many",
+    "10 分钟内核对的次数过多，可能有人在网络上捣乱；请改用登记码登记，并请技术人员检查网络。",
+)
 COMPARE_NUMBER = declare("compare.number", "页面上的数字已变；请刷新后与考生机屏幕重新核对。")
 COMPARE_REFUSED = declare("compare.refused", "工作人员认定数字不符；请检查网络后重新登记。")
 
@@ -61,6 +66,7 @@ class Comparisons:
         self._clock = clock
         self._ca_certificate_pem = ca_certificate_pem
         self._waiting: dict[str, _Waiting] = {}
+        self._tries = CompareTries()
         self._turn = threading.Lock()
 
     def commit(self, seat_id: SeatId, commitment: str) -> tuple[str, str]:
@@ -77,6 +83,8 @@ class Comparisons:
             raise InputError(ENROL_REQUEST, "登记请求格式不对")
         with self._turn:
             self._forget_old()
+            if not self._tries.take(seat_id, self._clock.monotonic_ms()):
+                raise StateError(COMPARE_MANY, "核对的次数过多", seat_id=seat_id)
             for old in [key for key, one in self._waiting.items() if one.seat_id == seat_id]:
                 del self._waiting[old]
             if len(self._waiting) >= limits.comparisons_max:
@@ -118,6 +126,16 @@ class Comparisons:
                 server_nonce=one.server_nonce,
             )
             self._waiting[request_id] = one
+
+    def too_many(self) -> list[SeatId]:
+        """The seats where somebody begins again and again; they take a join code for a while."""
+        with self._turn:
+            return self._tries.many(self._clock.monotonic_ms())
+
+    def unreported(self) -> list[SeatId]:
+        """Those of them that came to be so since this was asked last; to be written down."""
+        with self._turn:
+            return self._tries.unreported()
 
     def to_compare(self) -> list[WaitingKiosk]:
         """The kiosks that show a number now, in the order in which they came."""

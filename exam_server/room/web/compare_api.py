@@ -57,7 +57,11 @@ async def commit(request: Request) -> Response:
         raise InputError(PROTOCOL_VERSION, f"协议版本应为 {VERSION}")
     room = context_of(request)
     await asyncio.to_thread(require_seat, room.store, body.seat_id)
-    request_id, nonce = room.comparisons.commit(body.seat_id, body.commitment)
+    try:
+        request_id, nonce = room.comparisons.commit(body.seat_id, body.commitment)
+    finally:
+        for seat_id in room.comparisons.unreported():
+            await asyncio.to_thread(room.trail.record, "comparisons_many", subject=seat_id)
     return _json(encode_body(CompareReply(request_id=request_id, server_nonce=nonce)))
 
 
@@ -89,8 +93,11 @@ async def result(request: Request) -> Response:
 
 
 async def send_waiting(request: Request) -> Response:
-    """GET /kiosks/waiting: the kiosks that show a number now."""
-    return JSONResponse({"waiting": waiting_of(context_of(request))})
+    """GET /kiosks/waiting: the kiosks that show a number now, and where too many began."""
+    room = context_of(request)
+    return JSONResponse(
+        {"waiting": waiting_of(room), "too_many": "、".join(room.comparisons.too_many())}
+    )
 
 
 async def agree(request: Request) -> Response:

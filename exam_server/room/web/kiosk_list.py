@@ -42,6 +42,7 @@ async def show_kiosks(request: Request) -> Response:
         kiosks=[_line(room, by_seat[one]) for one in room.hub.state.seats if one in by_seat],
         missing=[seat_id for seat_id in room.hub.state.seats if seat_id not in by_seat],
         waiting=waiting_of(room),
+        too_many="、".join(room.comparisons.too_many()),
         can_revoke=bool(person_of(request).roles & {*ENROLLERS}),
     )
 

@@ -151,6 +151,7 @@ ACTION_TITLES = {
     "kiosk_enrolled": "机位登记",
     "kiosk_revoked": "吊销机位证书",
     "kiosk_refused": "机位登记数字不符",
+    "comparisons_many": "机位核对次数过多",
     "machine_swapped": "换机",
     "swap_time_returned": "补还换机时间",
     "opening_key_brought": "提交启封密钥",

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from exam_core.crypto.signing import PublicSigningKey
+from exam_core.errors import StateError
 from exam_core.model.identifiers import SeatId
 from exam_core.protocol.comparison import (
     Revealed,
@@ -19,6 +20,9 @@ from exam_core.protocol.comparison import (
     comparison_number,
     is_committed,
 )
+from exam_server import limits
+from exam_server.room.services.comparison import Comparisons
+from tests.support.fake_clock import FakeClock
 from tests.support.scale import times
 
 CA = "-----BEGIN CERTIFICATE-----\nthe centre's\n-----END CERTIFICATE-----\n"
@@ -96,6 +100,49 @@ def test_ten_thousand_attackers_in_the_middle_fail() -> None:
 
     assert won <= 1 + count // 100_000
     print(f"campaign enrol_mitm {count}")  # noqa: T201  the runner reads it
+
+
+def tries_of(comparisons: Comparisons, rng: random.Random, seat: SeatId, most: int) -> int:
+    """Commit, take the nonce, compute the number, throw it away; how often that was possible."""
+    own = msgspec.structs.replace(revealed(rng, "attacker"), seat_id=seat)
+    drawn: list[str] = []
+
+    def draw_all() -> None:
+        while len(drawn) < most:
+            drawn.append(number(own, comparisons.commit(seat, commitment_to(own))[1]))
+
+    with pytest.raises(StateError, match=r"compare\.many"):
+        draw_all()
+    return len(drawn)
+
+
+def test_who_aborts_and_begins_anew_gets_ten_numbers_of_a_million() -> None:
+    """Abandoned commitments count: a chance of 10**-5 for a seat, however fast the attacker is."""
+    rng, clock = random.Random(4), FakeClock()  # noqa: S311  repeatable
+    comparisons = Comparisons(clock, CA)
+
+    assert tries_of(comparisons, rng, SEAT, 5_000) == 10
+    assert 10 / 10**6 <= 1e-5
+    assert (comparisons.too_many(), comparisons.unreported()) == ([SEAT], [SEAT])
+    clock.advance(599_999)
+    assert tries_of(comparisons, rng, SEAT, 5_000) == 0
+    assert comparisons.unreported() == [], "one line for one attack"
+    clock.advance(1)
+    assert tries_of(comparisons, rng, SEAT, 5_000) == 10
+    clock.advance(600_000)
+    assert comparisons.too_many() == []
+
+
+def test_who_goes_from_seat_to_seat_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All seats together have a bound of their own, and another seat's limit is its own."""
+    rng = random.Random(5)  # noqa: S311  repeatable
+    comparisons = Comparisons(FakeClock(), CA)
+    seats = [SeatId(f"A{n:03}") for n in range(100)]
+    assert sum(tries_of(comparisons, rng, seat, 50) for seat in seats) == 600
+
+    monkeypatch.setattr(limits, "comparisons_room_max", 11)
+    other = Comparisons(FakeClock(), CA)
+    assert [tries_of(other, rng, seat, 50) for seat in seats[:3]] == [10, 1, 0]
 
 
 def test_without_the_commitment_the_attacker_would_win() -> None:

@@ -204,6 +204,24 @@ def test_the_waiting_are_limited(world: RoomWorld, monkeypatch: pytest.MonkeyPat
         comparisons.commit(SeatId("A03"), "00" * 32)
 
 
+def test_who_begins_again_and_again_is_shown_to_people(world: RoomWorld) -> None:
+    """The eleventh is refused, the page warns, the log has one line."""
+
+    async def scene(live: LiveRoom) -> None:
+        driver = KioskDriver(A01, live.room.folder)
+        driver.kiosk_url = live.console_url
+        body = {"protocol": 1, "seat_id": "A01", "commitment": "00" * 32}
+        replies = [await driver.post("/v1/enrol/commit", body) for _ in range(12)]
+        assert [one.status_code for one in replies] == [200] * 10 + [409] * 2
+        assert code_of(replies[-1]) == "compare.many"
+        async with live.signed_in("wang") as http:
+            assert (await http.get("/kiosks/waiting")).json()["too_many"] == "A01"
+            assert "<b>A01</b> 10 分钟内核对的次数过多" in (await http.get("/kiosks")).text
+        assert sum(b'"comparisons_many"' in line for line in live.room.trail.lines()) == 1
+
+    run(world, scene)
+
+
 def test_requests_are_checked(world: RoomWorld) -> None:
     """An unknown seat, another protocol, and a body that is none."""
 

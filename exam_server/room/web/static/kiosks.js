@@ -9,7 +9,10 @@ async function look() {
   const reply = await fetch("/kiosks/waiting").catch(() => null);
   if (reply?.status === 401) location.reload();
   if (!reply?.ok) return;
-  const { waiting } = await reply.json();
+  const { waiting, too_many: tooMany } = await reply.json();
+  const alarm = document.getElementById("too-many");
+  alarm.hidden = !tooMany;
+  alarm.querySelector("b").textContent = tooMany;
   const now = waiting.map((one) => one.request_id).join(" ");
   if (now === shown) return;
   shown = now;
