@@ -1,8 +1,8 @@
 """Holds a log against what was signed about it, and says where it was changed.
 
 A log alone shows only a careless change: its owner can write the chain anew. Checkpoints pin it:
-those that lie beside it, and those that kiosks carried away. `examine_log` takes all of it and
-returns findings, never an exception: a damaged log is read as far as it goes.
+those that lie beside it, and those that kiosks and paper carried away. `examine_log` takes all of
+it and returns findings, never an exception: a damaged log is read as far as it goes.
 
 How a place is found. The head in a signed checkpoint is the hash of a line, which names the hash
 of the line before it, and so on: every line that is reached so is proven to be the original one
@@ -34,7 +34,8 @@ AUDIT_CHECKPOINT = declare(
     "审计日志曾被改写；保留原件并上报。考试必须继续时，由两名管理员用 audit set-aside 封存后另起。",
 )
 AUDIT_CONTRADICTED = declare(
-    "audit.contradicted", "审计日志与考生机带回的检查点不符，曾被改写；停止使用该考点结果并上报。"
+    "audit.contradicted",
+    "审计日志与考生机或纸面另存的检查点不符，曾被改写；停止使用该考点结果并上报。",
 )
 CHECKPOINT_MISSING = declare("checkpoint.missing", "日志写明取过的检查点不在文件中，请上报。")
 CHECKPOINT_ORDER = declare("checkpoint.order", "检查点重复或次序不对，文件被改动过；请上报。")
@@ -67,18 +68,27 @@ class SeenNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogHead:
+    """How many lines a log had, and the hash of the last one in hex, as record sheets show it."""
+
+    size: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogReport:
     """What an examination found.
 
     `covered` lines, from the first, are as the last checkpoint that fits has them; a change to a
     later line that kept the chain would not be seen. `head` is the hash of the last line of a
-    chain that holds, else empty.
+    chain that holds, else empty. `heads` are those of the checkpoints that the log's key signed.
     """
 
     lines: int
     covered: int
     checkpoints: int
     head: str
+    heads: tuple[LogHead, ...]
     findings: tuple[Finding, ...]
 
 
@@ -91,7 +101,10 @@ class _Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Anchor:
-    """A checkpoint that the log's key signed, and where it came from."""
+    """A checkpoint that the log's key signed, or a head on paper; and where it came from.
+
+    The root of a head on paper is empty.
+    """
 
     state: Checkpoint
     checkpoint: int = 0
@@ -111,6 +124,7 @@ def examine_log(
     origin: str,
     key: PublicSigningKey,
     seen: Iterable[SeenNote] = (),
+    paper: Iterable[LogHead] = (),
 ) -> LogReport:
     """Everything that is wrong with a log and its checkpoints, the log's own faults first.
 
@@ -121,10 +135,12 @@ def examine_log(
         key: Who must have signed.
         seen: Notes from kiosks. One that the key did not sign proves nothing and is left out
             of the findings: a kiosk's owner can invent it.
+        paper: Heads that people signed on paper; they are believed.
     """
     parsed = [_read_line(line) for line in lines]
     own = _open_own(notes, origin, key)
-    carried = _open_seen(seen, origin, key)
+    carried = [*_open_seen(seen, origin, key), *(_on_paper(one, origin) for one in paper)]
+    carried.sort(key=lambda anchor: anchor.state.size)
     sizes = {one.state.size for one in (*own.anchors, *carried)}
     log = _Log(parsed, _roots(lines, sizes))
     rewritten = log.place(own.anchors)
@@ -139,6 +155,7 @@ def examine_log(
         covered=max((one.state.size for one in own.anchors if log.fits(one.state)), default=0),
         checkpoints=len(notes),
         head=log.head_of_chain(),
+        heads=tuple(LogHead(size=one.state.size, head=one.state.head) for one in own.anchors),
         findings=(*findings, *own.findings, *_missing(log, own.anchors, carried)),
     )
 
@@ -182,8 +199,12 @@ def _open_seen(seen: Iterable[SeenNote], origin: str, key: PublicSigningKey) -> 
             opened[one.note] = None
         else:
             opened[one.note] = _Anchor(state=state, seen_by=one.seen_by)
-    anchors = [anchor for anchor in opened.values() if anchor]
-    return sorted(anchors, key=lambda anchor: anchor.state.size)
+    return [anchor for anchor in opened.values() if anchor]
+
+
+def _on_paper(one: LogHead, origin: str) -> _Anchor:
+    state = Checkpoint(origin=origin, size=one.size, root="", head=one.head)
+    return _Anchor(state=state, seen_by="纸面")
 
 
 def _roots(lines: Sequence[bytes], sizes: Collection[int]) -> dict[int, str]:
@@ -207,7 +228,8 @@ class _Log:
     def fits(self, state: Checkpoint) -> bool:
         """Whether the log has this beginning."""
         root = self._roots.get(state.size)  # none for more lines than there are
-        return root == state.root and self._head(state.size) == state.head
+        is_root = root is not None and state.root in {root, ""}
+        return is_root and self._head(state.size) == state.head
 
     def head_of_chain(self) -> str:
         """The hash of the last line; empty when the chain does not hold."""
@@ -235,7 +257,8 @@ class _Log:
         is_unread = last <= len(self.lines) and self.lines[last - 1].entry is None
         if unfit and unfit.seen_by:
             code = AUDIT_CONTRADICTED
-            text = f"{unfit.seen_by} 带回的检查点（{unfit.state.size} 行）与日志不符：{at}被改写过"
+            what = "检查点" if unfit.state.root else "日志头"
+            text = f"{unfit.seen_by} 另存的{what}（{unfit.state.size} 行）与日志不符：{at}被改写过"
         elif is_shown:
             code = AUDIT_MALFORMED if is_unread else AUDIT_CHAIN
             text = f"日志从第 {last} 行起与原来不同（{self._describe(last)}）"
@@ -311,8 +334,9 @@ def _missing(log: _Log, own: Sequence[_Anchor], carried: Sequence[_Anchor]) -> I
                 code=CHECKPOINT_MISSING, message=text, first_line=number, last_line=number
             )
     for anchor in carried:
-        if log.fits(anchor.state) and str(anchor.state.size) not in held:
-            text = f"{anchor.seen_by} 带回了 {anchor.state.size} 行时的检查点，文件中没有"
+        is_note = bool(anchor.state.root)  # a sheet may show the head of any line
+        if is_note and log.fits(anchor.state) and str(anchor.state.size) not in held:
+            text = f"{anchor.seen_by} 另存有 {anchor.state.size} 行时的检查点，文件中没有"
             yield Finding(code=CHECKPOINT_MISSING, message=text, seen_by=anchor.seen_by)
 
 

@@ -21,6 +21,7 @@ def tell_report(report: LogReport, *, origin: str, as_json: bool) -> None:
         covered=report.covered,
         checkpoints=report.checkpoints,
         head=report.head,
+        heads=[{"size": one.size, "head": one.head} for one in report.heads],
         findings=[
             {
                 "code": finding.code,
@@ -47,6 +48,9 @@ def report_text(report: LogReport, *, origin: str) -> str:
     lines.append(f"与检查点相符的有前 {report.covered} 行。")
     if uncovered > 0:
         lines.append(f"其后 {uncovered} 行还没有检查点可证，只能凭前后相接判断。")
+    if report.heads:
+        lines.append("各检查点的日志头（与纸面核对）：")
+        lines += [f"{one.size:>8} 行  {grouped(one.head)}" for one in report.heads]
     if report.head:
         lines.append(f"日志头（与纸面核对）：{grouped(report.head)}")
     return "\n".join(lines)

@@ -1,15 +1,18 @@
 """`exam-server audit …`: hold a room's log against its checkpoints, and go on after a break."""
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from exam_core.errors import InputError, declare
-from exam_core.formats.audit_evidence import LogReport, examine_log
+from exam_core.formats.audit_evidence import LogHead, LogReport, SeenNote, examine_log
 from exam_core.formats.audit_log import split_lines
 from exam_core.formats.centre_descriptor import CentreDescriptor, verify_centre
-from exam_core.formats.checkpoint import room_origin, split_checkpoints
+from exam_core.formats.checkpoint import open_checkpoint, room_origin, split_checkpoints
 from exam_core.formats.trust_root import parse_root
 from exam_core.model.identifiers import SittingId
 from exam_server import limits
@@ -32,6 +35,21 @@ AUDIT_WHOSE = declare(
     "audit.whose", "请给出 --data，或同时给出日志、--checkpoints、--centre、--root 与 --sitting。"
 )
 
+AUDIT_HEAD = declare(
+    "audit.head", '请照记录单写，例如 --paper-head "44:0a1b2c3d …"；日志头是 64 位十六进制数字。'
+)
+
+_SIZE = re.compile(r"[1-9][0-9]{0,8}")
+_HEAD = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What was kept elsewhere than beside the log: files of notes, and heads on paper."""
+
+    notes: tuple[Path, ...]
+    heads: tuple[LogHead, ...]
+
 
 @app.command(help="核验日志与检查点：查出改动、删除、插入、调换、截去，并指出位置。")
 def verify(
@@ -48,15 +66,24 @@ def verify(
     data: Annotated[
         Path | None, typer.Option(help="考场的数据文件夹，代替以上各项", readable=False)
     ] = None,
+    note: Annotated[
+        list[Path] | None,
+        typer.Option(help="另存的检查点（纸面抄录或考生机带出），可多次给出", readable=False),
+    ] = None,
+    paper_head: Annotated[
+        list[str] | None, typer.Option(help="记录单上的日志头，写作 行数:日志头，可多次给出")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Examine a log; the exit status is 2 when anything was found."""
+    kept = _Kept(notes=tuple(note or ()), heads=tuple(map(_read_head, paper_head or ())))
     if data is not None:
-        origin, report = _examine_folder(RoomFolder(data), sitting)
+        origin, report = _examine_folder(RoomFolder(data), sitting, kept)
     elif log and checkpoints and centre and root and sitting:
         trusted = parse_root(read_input(root, bytes_max=limits.root_bytes_max, name="信任根"))
         signed = read_input(centre, bytes_max=limits.config_bytes_max, name="考点文件")
-        origin, report = _examine(log, checkpoints, verify_centre(signed, trusted), sitting)
+        descriptor = verify_centre(signed, trusted)
+        origin, report = _examine(log, checkpoints, descriptor, sitting, kept)
     else:
         raise InputError(AUDIT_WHOSE, "不知道核验哪一份日志")
     tell_report(report, origin=origin, as_json=as_json)
@@ -92,22 +119,43 @@ def set_aside(
     )
 
 
-def _examine_folder(folder: RoomFolder, sitting: str) -> tuple[str, LogReport]:
+def _examine_folder(folder: RoomFolder, sitting: str, kept: _Kept) -> tuple[str, LogReport]:
     folder.require()
     if not sitting:
         store = open_store(folder)
         sitting = present_sitting_id(store) or ""
         store.close()
-    return _examine(folder.audit_file, folder.checkpoints_file, folder.centre(), sitting)
+    return _examine(folder.audit_file, folder.checkpoints_file, folder.centre(), sitting, kept)
 
 
 def _examine(
-    log: Path, checkpoints: Path, centre: CentreDescriptor, sitting: str
+    log: Path, checkpoints: Path, centre: CentreDescriptor, sitting: str, kept: _Kept
 ) -> tuple[str, LogReport]:
     origin = room_origin(centre.centre_id, SittingId(sitting))
     lines = read_input(log, bytes_max=limits.audit_log_bytes_max, name="审计日志")
     notes = read_input(checkpoints, bytes_max=limits.audit_log_bytes_max, name="检查点文件")
     report = examine_log(
-        split_lines(lines), split_checkpoints(notes), origin=origin, key=centre.signing_key
+        split_lines(lines),
+        split_checkpoints(notes),
+        origin=origin,
+        key=centre.signing_key,
+        seen=[one for path in kept.notes for one in _read_note(path, origin, centre)],
+        paper=kept.heads,
     )
     return origin, report
+
+
+def _read_note(path: Path, origin: str, centre: CentreDescriptor) -> Iterator[SeenNote]:
+    """The checkpoints of a file; one with a slip in it is refused, for it would prove nothing."""
+    data = read_input(path, bytes_max=limits.audit_log_bytes_max, name=path.name)
+    notes = split_checkpoints(data.strip() + b"\n")
+    for note in notes:
+        open_checkpoint(note, origin=origin, key=centre.signing_key)
+        yield SeenNote(seen_by=path.name, note=note)
+
+
+def _read_head(text: str) -> LogHead:
+    size, _, head = "".join(text.split()).partition(":")
+    if not _SIZE.fullmatch(size) or not _HEAD.fullmatch(head):
+        raise InputError(AUDIT_HEAD, f"“{text[:80]}”不是 行数:日志头")
+    return LogHead(size=int(size), head=head)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from exam_core.crypto.signing import PrivateSigningKey, public_key_of
-from exam_core.formats.audit_evidence import LogReport, SeenNote, examine_log
+from exam_core.formats.audit_evidence import LogHead, LogReport, SeenNote, examine_log
 from exam_core.formats.audit_log import (
     CHECKPOINT_TAKEN,
     AuditEntry,
@@ -42,7 +42,7 @@ class SignedLog:
     origin: str = ORIGIN
     key: PrivateSigningKey = KEY
 
-    def examine(self, seen: Sequence[SeenNote] = ()) -> LogReport:
+    def examine(self, seen: Sequence[SeenNote] = (), paper: Sequence[LogHead] = ()) -> LogReport:
         """What the examination says."""
         return examine_log(
             self.lines,
@@ -50,6 +50,7 @@ class SignedLog:
             origin=self.origin,
             key=public_key_of(self.key),
             seen=seen,
+            paper=paper,
         )
 
     def sizes(self) -> list[int]:

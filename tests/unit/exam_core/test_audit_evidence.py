@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from exam_core.crypto.signing import PrivateSigningKey
-from exam_core.formats.audit_evidence import SeenNote
+from exam_core.formats.audit_evidence import LogHead, SeenNote
 from exam_core.formats.audit_log import GENESIS, AuditEntry, split_lines, verify_lines
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.checkpoint import room_origin
@@ -233,3 +233,28 @@ def test_a_checkpoint_that_only_a_kiosk_still_has_is_missing() -> None:
 
     (finding,) = report.findings
     assert (finding.code, finding.seen_by) == ("checkpoint.missing", "A01")
+
+
+def test_a_log_cut_together_with_its_checkpoints_is_convicted_by_paper() -> None:
+    """Alone it holds; the two heads of the record sheet say that it was cut, and where."""
+    heads = [LogHead(size=one.size, head=one.head) for one in LOG.examine().heads]
+    opening, ending = heads[1], heads[-1]
+    cut = replace(LOG, lines=LOG.lines[:27], notes=LOG.notes[:3])
+    assert cut.examine().findings == ()
+
+    found = cut.examine(paper=[ending, opening]).findings
+
+    assert [one.code for one in found] == ["audit.contradicted"]
+    assert (found[0].first_line, found[0].last_line) == (opening.size + 1, 28)
+    assert "只有 27 行，被截去过" in found[0].message
+    assert "纸面" in found[0].message
+
+
+def test_a_head_on_paper_need_not_be_of_a_checkpoint() -> None:
+    """The sheet shows the head of the moment it was printed at; it fits or it does not."""
+    line = LogHead(size=45, head=verify_lines(LOG.lines))
+
+    assert LOG.examine(paper=[line]).findings == ()
+    assert rewritten(LOG, 45).examine().findings == ()
+    (found,) = rewritten(LOG, 45).examine(paper=[line]).findings
+    assert (found.code, found.last_line) == ("audit.contradicted", 45)

@@ -92,6 +92,52 @@ def test_a_change_is_named_with_line_action_and_time(
         assert "UTC" in told
 
 
+def test_log_and_checkpoints_cut_together_are_found_by_what_was_kept(
+    world: RoomWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder alone looks whole; a note or a head from the record sheet says where it ends."""
+    store = open_store(world.folder)
+    trail = open_room_log(world.folder, store, FakeClock())
+    for number in range(4):
+        trail.record("signed_in", actors=(f"wang{number}",))
+    kept = trail.take_checkpoint("sitting_ended")
+    store.close()
+    lines, notes = world.folder.audit_file, world.folder.checkpoints_file
+    words = ["verify", "--data", str(world.folder.path)]
+    audit(*words, "--json")
+    last = json.loads(capsys.readouterr().out)["heads"][-1]
+    assert kept is not None
+    note = tmp_path / "note.txt"
+    note.write_text(kept)
+    grouped = " ".join(last["head"][at : at + 8] for at in range(0, 64, 8))
+    evidence = (["--note", str(note)], ["--paper-head", f"{last['size']}:{grouped}"])
+    for more in evidence:
+        audit(*words, *more)
+    assert grouped in capsys.readouterr().out
+    notes.write_text(notes.read_text().removesuffix(kept))
+    lines.write_bytes(b"".join(one + b"\n" for one in split_lines(lines.read_bytes())[:-3]))
+    audit(*words)
+    assert "没有发现改动" in capsys.readouterr().out
+
+    for more in evidence:
+        with pytest.raises(ExamError, match=r"audit\.contradicted"):
+            audit(*words, *more)
+        assert "被截去过" in capsys.readouterr().out
+
+
+def test_what_was_kept_must_be_readable(world: RoomWorld, tmp_path: Path) -> None:
+    """A slip of the pen is named instead of proving nothing in silence."""
+    words = ["verify", "--data", str(world.folder.path)]
+    note = tmp_path / "note.txt"
+    kept = world.folder.checkpoints_file.read_text()
+    note.write_text(kept.replace("head ", "head 0", 1))
+    with pytest.raises(ExamError, match=r"note\.signature"):
+        audit(*words, "--note", str(note))
+    for text in ("44", "44:abc", "x:" + "0" * 64, "0:" + "0" * 64):
+        with pytest.raises(ExamError, match=r"audit\.head"):
+            audit(*words, "--paper-head", text)
+
+
 @pytest.mark.parametrize("missing", ["--checkpoints", "--centre", "--root", "--sitting"])
 def test_it_must_be_known_whose_log_it_is(world: RoomWorld, tmp_path: Path, missing: str) -> None:
     """Without one of the files nothing is verified."""
