@@ -8,7 +8,7 @@ Specified in `docs/spec/assignment.md`.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -56,7 +56,11 @@ class AssignedForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole table, in order of admission number, with what the draw started from."""
+    """The whole table, in order of admission number, with what the draw started from.
+
+    `form_numbers`, ascending, are the forms that this centre's opening bundle opens: those drawn
+    and the spares.
+    """
 
     centre_id: CentreId
     sitting_id: SittingId
@@ -65,7 +69,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     manifest_sha256: str
     algorithm: str
     seed: str
-    forms: int
+    form_numbers: tuple[FormNumber, ...]
     roster_sha256: str
     rows: tuple[AssignedForm, ...]
     spares: tuple[FormNumber, ...]
@@ -77,7 +81,10 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             _SEED_TEXT.fullmatch(self.seed) is not None
             and all(_SHA256_TEXT.fullmatch(digest) for digest in digests)
             and 1 <= len(self.rows) <= limits.roster_candidates_max
-            and len(self.rows) <= self.forms <= limits.package_forms_max
+            and len(self.rows) <= len(self.form_numbers) <= limits.package_forms_max
+            and list(self.form_numbers) == sorted(set(self.form_numbers))
+            and self.form_numbers[0] >= 1
+            and self.form_numbers[-1] <= limits.package_forms_max
             and numbers == sorted(set(numbers))
         )
         if not is_sound:
@@ -103,15 +110,15 @@ def draw_assignment(
     roster: Sequence[Candidate],
     *,
     seed: bytes,
-    forms: int,
+    form_numbers: Collection[FormNumber],
     centre_id: CentreId,
     sitting_id: SittingId,
     paper_id: PaperId,
     package_sequence: int,
     manifest_sha256: str,
 ) -> Assignment:
-    """Draw the table for a roster."""
-    draw = draw_forms(seed, (one.admission_number for one in roster), forms)
+    """Draw the table for a roster from the forms that the centre can open."""
+    draw = draw_forms(seed, (one.admission_number for one in roster), form_numbers)
     people = {one.admission_number: one for one in roster}
     return Assignment(
         centre_id=centre_id,
@@ -121,7 +128,7 @@ def draw_assignment(
         manifest_sha256=manifest_sha256,
         algorithm=ALGORITHM,
         seed=seed.hex(),
-        forms=forms,
+        form_numbers=tuple(sorted(form_numbers)),
         roster_sha256=roster_digest(roster),
         rows=tuple(
             AssignedForm(
@@ -176,7 +183,7 @@ def check_draw(assignment: Assignment) -> None:
     if assignment.algorithm != ALGORITHM:
         raise InputError(ASSIGNMENT_ALGORITHM, f"分卷方法是 {assignment.algorithm[:50]}")
     held = assignment.form_of()
-    draw = draw_forms(bytes.fromhex(assignment.seed), held, assignment.forms)
+    draw = draw_forms(bytes.fromhex(assignment.seed), held, assignment.form_numbers)
     for number, form in held.items():
         if draw.forms[number] != form:
             raise IntegrityError(

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from exam_core.errors import StorageError
+from exam_core.model.identifiers import FormNumber
 from exam_core.model.states import FIXED_STATES
 from exam_server.folder import STORAGE_FAILED
 from exam_server.store.base import Base, Bytes, IntPk, Millis, TextPk
@@ -48,7 +49,6 @@ class SittingRow(Base):
     scoring_note: Mapped[str]
     manifest_sha256: Mapped[str]
     package_sha256: Mapped[str]
-    forms: Mapped[int]
     state: Mapped[str]
     changed_by: Mapped[str]
     boots: Mapped[int]
@@ -58,6 +58,14 @@ class SittingRow(Base):
     form_seed: Mapped[str]
     assignment_sha256: Mapped[str]
     exports: Mapped[int]
+
+
+class FormRow(Base):
+    """A form that this centre's opening bundle opens; the draw gives out these and no others."""
+
+    __tablename__ = "form"
+
+    form_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 class CandidateRow(Base):
@@ -261,6 +269,19 @@ def replace_roster(
     seats = [*(row.seat_id for row in rows), *spare_seats]
     db.add_all(SeatRow(seat_id=one, failed_tries=0, is_locked=False) for one in seats)
     db.flush()
+
+
+def replace_forms(db: Session, form_numbers: Iterable[FormNumber]) -> None:
+    """Put the forms that can be given out in place of those before."""
+    db.execute(delete(FormRow))
+    db.add_all(FormRow(form_number=number) for number in form_numbers)
+    db.flush()
+
+
+def list_forms(db: Session) -> list[FormNumber]:
+    """The forms that can be given out, ascending."""
+    numbers = db.scalars(select(FormRow.form_number).order_by(FormRow.form_number))
+    return [FormNumber(number) for number in numbers]
 
 
 def set_form_numbers(db: Session, forms: Mapping[str, int]) -> None:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import re
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -171,7 +173,9 @@ def seal(
     root: RootOption,
     centre: Annotated[
         list[str],
-        typer.Option(help="已签名的考点文件，可重复；只给部分卷时写成 文件=1-40。"),
+        typer.Option(
+            help="已签名的考点文件，可重复；指定卷号时写成 文件=1-40，不写的均分其余各卷。"
+        ),
     ],
     grading_recipient: Annotated[
         list[str], typer.Option(help="阅卷点的公钥（age1…），或写有公钥的文件，可重复。")
@@ -234,17 +238,19 @@ def seal(
                 "paper_id": paper.paper_id,
                 "manifest_sha256": sealed.manifest_sha256,
                 "bundles": {name: bundle_file(name) for name in sealed.bundles},
+                "forms": sealed.form_numbers,
                 "sheets": [str(codes_out / name) for name in sheets],
                 "codes": {name: held.opening_code for name, held in sealed.codes.items()},
                 "envelopes": {name: held.envelope_codes for name, held in sealed.codes.items()},
             }
         )
         return
-    table = Table("考点", "启封包", "启封码单（总部值班）", "启封信封（三位负责人）")
+    table = Table("考点", "卷号", "启封包", "启封码单（总部值班）", "启封信封（三位负责人）")
     for name in sealed.codes:
         envelopes = [sheet for sheet in sheets if sheet.startswith(f"envelope-{name}-")]
         slip = f"slip-{name}.pdf"
-        table.add_row(*map(escape, (name, bundle_file(name), slip, "\n".join(envelopes))))
+        forms = _ranges(sealed.form_numbers[name])
+        table.add_row(*map(escape, (name, forms, bundle_file(name), slip, "\n".join(envelopes))))
     show_table(table)
     show_line(f"启封码单和信封各为一页：{codes_out}；请逐份打印、逐份封装，打印后删除该目录。")
     show_line(f"已封装 {len(paper.forms)} 卷：{out}")
@@ -272,6 +278,13 @@ def _orders(centres: list[str], codes: list[str], root: TrustRoot) -> list[Centr
     if given:
         raise InputError(PUBLISH_CENTRE, f"给了启封码的考点 {next(iter(given))} 不在其中")
     return orders
+
+
+def _ranges(numbers: Sequence[FormNumber]) -> str:
+    """Ascending numbers as 1-40,42: the run that a number is in is told by number minus place."""
+    runs = groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
+    ends = ([number for _, number in run] for _, run in runs)
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in ends)
 
 
 def _planned_time(text: str) -> int | None:

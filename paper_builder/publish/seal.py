@@ -55,8 +55,9 @@ _CENTRE_ID = re.compile(r"[\w-]{1,64}")
 class CentreOrder:
     """What one centre gets: which forms it can open, and with which code.
 
-    Without `form_numbers` it can open all of them; without `code` one is drawn. The codes of its
-    three envelopes are always drawn.
+    No form is opened by two centres. Those that come without `form_numbers` share what the others
+    leave, in order and evenly; a centre alone gets all. Without `code` one is drawn. The codes of
+    its three envelopes are always drawn.
     """
 
     centre: CentreDescriptor
@@ -71,6 +72,7 @@ class SealedPaper:
     package: bytes
     manifest_sha256: str
     bundles: dict[CentreId, bytes]
+    form_numbers: dict[CentreId, tuple[FormNumber, ...]]
     codes: dict[CentreId, OpeningCodes]
     key_package: bytes
 
@@ -113,7 +115,7 @@ def seal_paper(
         IntegrityError: `signature.threshold`, `signature.office`, when the signers are not those
             that the root asks for.
     """
-    _check_centres(centres, len(draft.forms))
+    shares = share_forms(centres, len(draft.forms))
     _check_signers(keys)
     if sequence < 1:
         raise InputError(PUBLISH_SEQUENCE, f"制包序号 {sequence} 不对：应从 1 起")
@@ -163,14 +165,14 @@ def seal_paper(
     bundles, codes = {}, {}
     for order in centres:
         centre_id = order.centre.centre_id
-        numbers = identities if order.form_numbers is None else sorted(order.form_numbers)
         bundle = OpeningBundle(
             paper_id=draft.paper_id,
             sitting_id=sitting_id,
             centre_id=centre_id,
             manifest_sha256=verified.manifest_sha256,
             identities=tuple(
-                FormIdentity(form_number=number, identity=identities[number]) for number in numbers
+                FormIdentity(form_number=number, identity=identities[number])
+                for number in shares[centre_id]
             ),
             journal_secret=secrets_by_centre[centre_id],
         )
@@ -183,6 +185,7 @@ def seal_paper(
         package=package,
         manifest_sha256=verified.manifest_sha256,
         bundles=bundles,
+        form_numbers=shares,
         codes=codes,
         key_package=key_package,
     )
@@ -256,6 +259,40 @@ def sign_centre_file(data: bytes, keys: Sequence[PrivateSigningKey], root: Trust
 def _check_signers(keys: Sequence[PrivateSigningKey]) -> None:
     if len({public_key_of(key) for key in keys}) != len(keys):
         raise InputError(PUBLISH_SIGNERS, "同一个签名密钥给了两次")
+
+
+def share_forms(
+    centres: Sequence[CentreOrder], form_count: int
+) -> dict[CentreId, tuple[FormNumber, ...]]:
+    """The forms that each centre will be able to open, ascending; no form is in two shares.
+
+    Raises:
+        InputError: `publish.centre`, also when there are not enough forms to share.
+    """
+    _check_centres(centres, form_count)
+    owners: dict[FormNumber, CentreId] = {}
+    for order in centres:
+        for number in sorted(set(order.form_numbers or ())):
+            other = owners.setdefault(number, order.centre.centre_id)
+            if other != order.centre.centre_id:
+                raise InputError(
+                    PUBLISH_CENTRE,
+                    f"第 {number} 卷同时给了考点 {other} 和 {order.centre.centre_id}",
+                )
+    left = [FormNumber(n) for n in range(1, form_count + 1) if n not in owners]
+    open_orders = [order.centre.centre_id for order in centres if order.form_numbers is None]
+    if len(left) < len(open_orders):
+        raise InputError(PUBLISH_CENTRE, f"余下 {len(left)} 卷，不够 {len(open_orders)} 个考点分")
+    for place, centre_id in enumerate(open_orders):
+        first = place * len(left) // len(open_orders)
+        last = (place + 1) * len(left) // len(open_orders)
+        owners |= dict.fromkeys(left[first:last], centre_id)
+    return {
+        order.centre.centre_id: tuple(
+            sorted(n for n, owner in owners.items() if owner == order.centre.centre_id)
+        )
+        for order in centres
+    }
 
 
 def _check_centres(centres: Sequence[CentreOrder], form_count: int) -> None:

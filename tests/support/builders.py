@@ -286,6 +286,11 @@ def codes(**fields: Any) -> OpeningCodes:
     return _make(OpeningCodes, fields, opening_code=OPENING_CODE, envelope_codes=ENVELOPE_CODES)
 
 
+def form_identity(number: int) -> FormIdentity:
+    """The identity of the tests' forms, for the form of this number."""
+    return FormIdentity(form_number=FormNumber(number), identity=FORM_IDENTITY)
+
+
 def bundle(**fields: Any) -> OpeningBundle:
     """The opening bundle of C01 with the identity of form 1."""
     return _make(
@@ -295,7 +300,7 @@ def bundle(**fields: Any) -> OpeningBundle:
         sitting_id=SITTING_ID,
         centre_id=CENTRE_ID,
         manifest_sha256="ab" * 32,
-        identities=(FormIdentity(form_number=FormNumber(1), identity=FORM_IDENTITY),),
+        identities=(form_identity(1),),
         journal_secret=JOURNAL_KEY.hex(),
     )
 
@@ -395,6 +400,11 @@ def roster(size: int = 4) -> tuple[Candidate, ...]:
     return tuple(candidate(serial) for serial in range(1, size + 1))
 
 
+def form_numbers(last: int) -> tuple[FormNumber, ...]:
+    """Forms 1 to `last`."""
+    return tuple(map(FormNumber, range(1, last + 1)))
+
+
 def assignment(size: int = 2, **fields: Any) -> Assignment:
     """The table of candidates 1 to `size` of C01 for a package with one spare form."""
     return _make(
@@ -402,7 +412,7 @@ def assignment(size: int = 2, **fields: Any) -> Assignment:
         fields,
         roster=roster(size),
         seed=bytes.fromhex("22" * 32),
-        forms=size + 1,
+        form_numbers=form_numbers(size + 1),
         centre_id=CENTRE_ID,
         sitting_id=SITTING_ID,
         paper_id=PAPER_ID,

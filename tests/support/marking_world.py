@@ -254,7 +254,7 @@ def world_assignment(
     defaults: dict[str, Any] = {
         "roster": world_roster(),
         "seed": bytes.fromhex(f"{0xB475:064x}"),
-        "forms": 9,
+        "form_numbers": builders.form_numbers(9),
         "centre_id": centre_id,
         "manifest_sha256": MANIFEST_SHA256,
     }

@@ -25,7 +25,7 @@ from exam_core.formats.opening_bundle import FormIdentity, OpeningBundle, seal_b
 from exam_core.formats.opening_locks import OpeningCodes, draw_codes
 from exam_core.formats.paper_package import build_package, seal_form, verify_package
 from exam_core.formats.trust_root import encode_root
-from exam_core.model.identifiers import FormNumber, SeatId
+from exam_core.model.identifiers import CentreId, FormNumber, SeatId
 from exam_core.model.roster import Candidate
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.passwords import PasswordProfile
@@ -157,12 +157,16 @@ def roster_file(candidates: tuple[Candidate, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def initialise_room(data: Path, database_url: str = DEFAULT_DATABASE) -> tuple[RoomFolder, bytes]:
+def initialise_room(
+    data: Path,
+    database_url: str = DEFAULT_DATABASE,
+    centre_id: CentreId = builders.CENTRE_ID,
+) -> tuple[RoomFolder, bytes]:
     """An empty room for 127.0.0.1, and its opening key file."""
     key_file = data.with_name(f"{data.name}.opening-key")
     set_up.initialise(
         data,
-        centre_id=builders.CENTRE_ID,
+        centre_id=centre_id,
         name="福州第一考点",
         root_bytes=encode_root(builders.root()),
         addresses=["127.0.0.1"],

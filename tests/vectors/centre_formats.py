@@ -11,6 +11,7 @@ from exam_core.formats import centre_descriptor
 from exam_core.formats.assignment import sign_assignment
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.dsse import sign_envelope
+from exam_core.model.identifiers import FormNumber
 from tests.support import builders
 from tests.support.builders import candidate
 from tests.vectors.made import BOTH, Folder, Made, flip
@@ -71,6 +72,10 @@ def assignment() -> Iterator[Made]:
     signed = sign_assignment(good, KEYS.centre)
     yield folder.good("assignment", signed, "two candidates, one spare form")
 
+    own = [FormNumber(number) for number in (41, 42, 44, 60)]
+    second_room = sign_assignment(builders.assignment(form_numbers=own), KEYS.centre)
+    yield folder.good("own-forms", second_room, "a centre with forms 41, 42, 44 and 60")
+
     def changed(**fields: Any) -> bytes:
         return sign_envelope(encode_canonical(plain | fields), kind, [KEYS.centre])
 
@@ -92,8 +97,26 @@ def assignment() -> Iterator[Made]:
         ("centre", changed(centre_id="C02"), "assignment.other", "another centre's"),
         ("order", changed(rows=[second, first]), "assignment.malformed", "rows out of order"),
         ("twice", changed(rows=[first, first]), "assignment.malformed", "a candidate twice"),
-        ("nobody", changed(rows=[], forms=1), "assignment.malformed", "no rows"),
-        ("too-few", changed(forms=1), "assignment.malformed", "more candidates than forms"),
+        ("nobody", changed(rows=[]), "assignment.malformed", "no rows"),
+        (
+            "too-few",
+            changed(form_numbers=[1]),
+            "assignment.malformed",
+            "more candidates than forms",
+        ),
+        (
+            "forms-order",
+            changed(form_numbers=[2, 1, 3]),
+            "assignment.malformed",
+            "form numbers out of order",
+        ),
+        ("form-zero", changed(form_numbers=[0, 1, 2]), "assignment.malformed", "a form number 0"),
+        (
+            "other-forms",
+            changed(form_numbers=[4, 5, 6]),
+            "assignment.draw",
+            "forms are given out that are not among those drawn from",
+        ),
         ("short-seed", changed(seed="22"), "assignment.malformed", "a seed has 32 bytes"),
         ("digest", changed(roster_sha256="ab"), "assignment.malformed", "no digest"),
         (

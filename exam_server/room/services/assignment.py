@@ -36,7 +36,7 @@ class Assigned:
 def assign_forms(
     db: Db, room: RoomFolder, trail: AuditTrail, sitting: tables.SittingRow, *, seed: bytes
 ) -> Assigned:
-    """Give everybody on the roster a form of the sitting's package; durable when this returns.
+    """Give everybody on the roster one of the centre's forms; durable when this returns.
 
     The caller's transaction makes the table the sitting's own.
 
@@ -48,7 +48,7 @@ def assign_forms(
     table = draw_assignment(
         [candidate_of(row) for row in rows],
         seed=seed,
-        forms=sitting.forms,
+        form_numbers=tables.list_forms(db),
         centre_id=room.centre().centre_id,
         sitting_id=SittingId(sitting.sitting_id),
         paper_id=PaperId(sitting.paper_id),

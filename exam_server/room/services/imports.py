@@ -36,7 +36,7 @@ KEY_NOT_HERE = declare(
     "key.not_here", "这是答案包，只能交阅卷点；请立即从本机移走并报告，考场没有保留任何内容。"
 )
 OPENING_FORMS = declare(
-    "opening.forms", "启封包的卷号应从第 1 卷起连续；请总部为本考点重新封装启封包。"
+    "opening.forms", "启封包所列的卷不在试卷包内；请总部为本考点重新封装启封包。"
 )
 ROSTER_EARLY = declare("roster.no_package", "请先导入试卷包，再导入名单。")
 ROSTER_EXISTS = declare(
@@ -105,7 +105,7 @@ def _keep(  # noqa: PLR0917  one caller, above
                 sitting_id=manifest.sitting_id,
                 manifest_sha256=package.manifest_sha256,
             )
-            _check_forms(header, len(tables.list_candidates(db)))
+            _check_forms(header, manifest, len(tables.list_candidates(db)))
             if row and row.package_sha256 == digest:
                 if held == opening and _is_whole(room, digest):
                     return
@@ -126,7 +126,7 @@ def _keep(  # noqa: PLR0917  one caller, above
             row.scoring_note = manifest.scoring_note
             row.manifest_sha256 = package.manifest_sha256
             row.package_sha256 = digest
-            row.forms = len(header.form_numbers)  # what this centre can open, and draws from
+            tables.replace_forms(db, header.form_numbers)  # what the draw gives out
             if tables.list_candidates(db):
                 assign_forms(db, room, trail, row, seed=bytes.fromhex(row.form_seed))
             room.report_state(manifest.sitting_id, SittingState.PREPARED)
@@ -212,10 +212,9 @@ def import_roster(
         former = len(tables.list_candidates(db))
         if former and not replaces:
             raise StateError(ROSTER_EXISTS, f"已导入过 {former} 人的名单")
-        if len(candidates) > sitting.forms:
-            raise StateError(
-                PACKAGE_FORMS, f"名单有 {len(candidates)} 人，试卷包只有 {sitting.forms} 卷"
-            )
+        forms = len(tables.list_forms(db))
+        if len(candidates) > forms:
+            raise StateError(PACKAGE_FORMS, f"名单有 {len(candidates)} 人，本考点只有 {forms} 卷")
         tables.replace_roster(
             db,
             (
@@ -255,11 +254,13 @@ def _check_spares(spares: Sequence[SeatId], taken: set[SeatId]) -> None:
             raise InputError(ROSTER_SPARE, f"备用机位 {one[:20]} 不对或已有考生")
 
 
-def _check_forms(header: OpeningHeader, candidates: int) -> None:
-    """What the assignment draws from, 1 to n, must be what the bundle opens; told days before."""
-    count = len(header.form_numbers)
-    if header.form_numbers != tuple(range(1, count + 1)):
-        raise InputError(OPENING_FORMS, f"启封包含第 {header.form_numbers[0]} 卷起的 {count} 卷")
+def _check_forms(header: OpeningHeader, manifest: Manifest, candidates: int) -> None:
+    """What the bundle opens must be in the package, and enough for everybody; told days before."""
+    count, last = len(header.form_numbers), header.form_numbers[-1]
+    if last > manifest.total_forms:
+        raise InputError(
+            OPENING_FORMS, f"启封包列有第 {last} 卷，试卷包只有 {manifest.total_forms} 卷"
+        )
     if candidates > count:
         raise StateError(PACKAGE_FORMS, f"名单有 {candidates} 人，启封包只有 {count} 卷")
 

@@ -33,7 +33,7 @@ def read_record(store: Store) -> StaffRecord:
             raise StateError(SITTING_STATE, "还没有导入试卷包")
         return StaffRecord(
             sequence=sitting.sequence,
-            forms=sitting.forms,
+            forms=len(tables.list_forms(db)),
             form_seed=sitting.form_seed,
             assignment_sha256=sitting.assignment_sha256,
             frames=tables.count_frames(db),

@@ -16,6 +16,7 @@ from exam_core.formats.assignment import (
     verify_assignment,
 )
 from exam_core.model.form_draw import draw_forms
+from exam_core.model.identifiers import FormNumber
 from tests.support import builders
 from tests.support.refusals import refuses
 
@@ -31,7 +32,7 @@ def changed(**fields: Any) -> Assignment:
 def test_a_signed_table_comes_back() -> None:
     """With the forms that the draw gives, in order of admission number, and the spare."""
     signed = sign_assignment(TABLE, builders.CENTRE_KEY)
-    draw = draw_forms(bytes.fromhex(TABLE.seed), TABLE.form_of(), 5)
+    draw = draw_forms(bytes.fromhex(TABLE.seed), TABLE.form_of(), builders.form_numbers(5))
 
     assert verify_assignment(signed, builders.centre()) == TABLE
     assert TABLE.form_of() == draw.forms
@@ -68,6 +69,19 @@ def test_spares_and_seed_are_part_of_the_draw() -> None:
         check_draw(changed(seed="33" * 32))
     with refuses(InputError, "assignment.algorithm"):
         check_draw(changed(algorithm="by hand"))
+
+
+def test_a_centre_draws_from_its_own_forms() -> None:
+    """Forms 41 to 44 and a spare 60: nobody gets another, and other forms are another draw."""
+    own = (FormNumber(41), FormNumber(42), FormNumber(43), FormNumber(44), FormNumber(60))
+    table = builders.assignment(4, form_numbers=own[::-1])
+    check_draw(table)
+
+    assert table.form_numbers == own
+    assert sorted((*table.form_of().values(), *table.spares)) == list(own)
+    other = msgspec.structs.replace(table, form_numbers=(FormNumber(40), *own[1:]))
+    with refuses(IntegrityError, "assignment.draw"):
+        check_draw(other)
 
 
 def test_another_centre_cannot_use_its_key_for_it() -> None:
@@ -120,8 +134,13 @@ def test_the_whole_roster_counts_too() -> None:
         {"rows": TABLE.rows[::-1]},
         {"rows": (TABLE.rows[0], TABLE.rows[0])},
         {"rows": (msgspec.structs.replace(TABLE.rows[0], person_sha256="x"),)},
-        {"forms": 3},
-        {"forms": 20_001},
+        {"form_numbers": ()},
+        {"form_numbers": builders.form_numbers(3)},
+        {"form_numbers": builders.form_numbers(20_001)},
+        {"form_numbers": (1, 2, 3, 4, 20_001)},
+        {"form_numbers": (0, 1, 2, 3, 4)},
+        {"form_numbers": (1, 2, 2, 3, 4)},
+        {"form_numbers": (5, 4, 3, 2, 1)},
     ],
 )
 def test_what_is_no_table_is_refused(fields: dict[str, Any]) -> None:
@@ -135,10 +154,10 @@ def test_more_people_than_a_room_has_are_refused() -> None:
     row = TABLE.rows[0]
     rows = tuple(msgspec.structs.replace(row, admission_number=f"{n:08d}") for n in range(5001))
     with refuses(InputError, "assignment.malformed"):
-        changed(rows=rows, forms=5001)
+        changed(rows=rows, form_numbers=builders.form_numbers(5001))
 
 
 def test_everybody_needs_a_form() -> None:
     """A draw for more people than forms is our own mistake; the import refuses before."""
     with pytest.raises(ValueError, match="more candidates"):
-        builders.assignment(4, forms=3)
+        builders.assignment(4, form_numbers=builders.form_numbers(3))

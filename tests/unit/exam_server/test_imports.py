@@ -151,7 +151,9 @@ def bundle_of(delivery: Delivery, centre: CentreDescriptor, **fields: object) ->
         ),
         (
             lambda delivery, centre: bundle_of(
-                delivery, centre, identities=delivery.bundle.identities[1:]
+                delivery,
+                centre,
+                identities=(*delivery.bundle.identities, builders.form_identity(6)),
             ),
             "opening.forms",
         ),
@@ -226,7 +228,7 @@ def test_a_new_package_assigns_the_forms_anew(room: Room) -> None:
     room.import_package(newer.package, newer.opening)
     table, digest = table_of(room)
 
-    assert (table.package_sequence, table.forms, table.seed) == (2, 9, "11" * 32)
+    assert (table.package_sequence, len(table.form_numbers), table.seed) == (2, 9, "11" * 32)
     assert digest != former
     assert room.folder.assignment_file(former).exists()
 
@@ -386,15 +388,15 @@ def test_the_same_files_again_change_nothing(room: Room) -> None:
 
 
 def test_forms_are_drawn_from_those_that_the_bundle_opens(room: Room) -> None:
-    """A centre whose bundle holds four of the package's five forms has four to give out."""
+    """A centre whose bundle holds forms 2 to 5 of the package gives out these and no others."""
     delivery = room.world.delivery
-    fewer = bundle_of(delivery, room.folder.centre(), identities=delivery.bundle.identities[:4])
+    fewer = bundle_of(delivery, room.folder.centre(), identities=delivery.bundle.identities[1:])
     room.import_package(delivery.package, fewer)
     with room.store.transaction() as db:
-        row = tables.find_sitting(db)
-        assert row is not None
-        assert row.forms == 4
-        assert {one.form_number for one in tables.list_candidates(db)} == {1, 2, 3, 4}
+        assert tables.list_forms(db) == [2, 3, 4, 5]
+        assert {one.form_number for one in tables.list_candidates(db)} == {2, 3, 4, 5}
+    table, _ = table_of(room)
+    assert (table.form_numbers, table.spares) == ((2, 3, 4, 5), ())
 
 
 def test_another_bundle_is_taken_until_the_paper_is_opened(room: Room) -> None:

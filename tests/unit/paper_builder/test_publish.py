@@ -1,7 +1,7 @@
 """Sealing and signing: what comes out opens for the right people, and for them only."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -34,6 +34,7 @@ from paper_builder.publish import (
     read_signing_key,
     rotate_headquarters_keys,
     seal_paper,
+    share_forms,
     sign_centre_file,
     write_headquarters_keys,
     write_sealed,
@@ -65,7 +66,7 @@ def _cheap_scrypt() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def sealed(draft: PaperDraft) -> SealedPaper:
-    """That paper, for two centres: one with its own code, one with forms 2 and 3."""
+    """That paper, for two centres: one with its own code and what is left, one with forms 2, 3."""
     return _seal(
         draft,
         centres=[
@@ -103,8 +104,9 @@ def test_two_envelopes_open_what_the_code_opens(sealed: SealedPaper) -> None:
     assert bundle == _opened(sealed, OTHER.centre_id, OTHER_IDENTITY)
 
 
-def test_the_package_opens_form_by_form(draft: PaperDraft, sealed: SealedPaper) -> None:
-    """With key, code and package a centre opens every form, each with an identity of its own."""
+def test_the_package_opens_form_by_form(draft: PaperDraft) -> None:
+    """With key, code and package a lone centre opens every form, each with its own identity."""
+    sealed = _seal(draft)
     package = verify_package(sealed.package, builders.root())
     assert package.manifest_sha256 == sealed.manifest_sha256
     assert package.manifest.duration_ms == draft.duration_ms
@@ -133,7 +135,20 @@ def test_the_package_opens_form_by_form(draft: PaperDraft, sealed: SealedPaper) 
 def test_a_centre_gets_its_own_forms_and_secret(sealed: SealedPaper) -> None:
     """Another centre's key, code, forms and journal secret are its own."""
     bundle = _opened(sealed, OTHER.centre_id, OTHER_IDENTITY)
-    assert [entry.form_number for entry in bundle.identities] == [2, 3]
+    assert bundle.form_numbers() == (2, 3)
+    first = _opened(sealed, builders.CENTRE_ID, builders.OPENING_IDENTITY)
+    assert first.form_numbers() == (1,)
+    package = verify_package(sealed.package, builders.root())
+    for mine, theirs in ((first, bundle), (bundle, first)):
+        for held in mine.identities:
+            for number in theirs.form_numbers():
+                with refuses(IntegrityError, "seal.open"):
+                    open_form(
+                        package.sealed_form(number),
+                        held.identity,
+                        paper_id=mine.paper_id,
+                        form_number=number,
+                    )
     ours, others = sealed.codes[builders.CENTRE_ID], sealed.codes[OTHER.centre_id]
     assert len({ours.opening_code, *ours.envelope_codes, others.opening_code}) == 5
     with refuses(IntegrityError, "opening.key"):
@@ -175,6 +190,34 @@ def test_the_same_signer_twice_is_refused(draft: PaperDraft) -> None:
         _seal(draft, keys=[builders.SETTER, builders.SETTER])
 
 
+def _centre_order(number: int, *form_numbers: int) -> CentreOrder:
+    centre = builders.centre(centre_id=CentreId(f"C{number:02d}"))
+    return CentreOrder(centre=centre, form_numbers=[*map(FormNumber, form_numbers)] or None)
+
+
+@pytest.mark.parametrize(
+    ("orders", "shares"),
+    [
+        ([_centre_order(1)], [range(1, 11)]),
+        ([_centre_order(1), _centre_order(2)], [range(1, 6), range(6, 11)]),
+        (
+            [_centre_order(1), _centre_order(2), _centre_order(3)],
+            [range(1, 4), range(4, 7), range(7, 11)],
+        ),
+        (
+            [_centre_order(1), _centre_order(2, 9, 2), _centre_order(3)],
+            [(1, 3, 4, 5), (2, 9), (6, 7, 8, 10)],
+        ),
+    ],
+)
+def test_centres_share_the_forms(orders: list[CentreOrder], shares: list[Sequence[int]]) -> None:
+    """What nobody named is shared evenly and in order; no form is opened by two centres."""
+    shared = share_forms(orders, 10)
+
+    assert list(shared.values()) == [tuple(share) for share in shares]
+    assert len({number for share in shared.values() for number in share}) == 10
+
+
 @pytest.mark.parametrize(
     "orders",
     [
@@ -183,10 +226,19 @@ def test_the_same_signer_twice_is_refused(draft: PaperDraft) -> None:
         [CentreOrder(centre=builders.centre(centre_id=CentreId("../x")))],
         [CentreOrder(centre=builders.centre(), form_numbers=[])],
         [CentreOrder(centre=builders.centre(), form_numbers=[FormNumber(4)])],
+        [
+            CentreOrder(centre=builders.centre(), form_numbers=builders.form_numbers(2)),
+            CentreOrder(centre=OTHER, form_numbers=[FormNumber(3), FormNumber(2)]),
+        ],
+        [
+            CentreOrder(centre=builders.centre(), form_numbers=builders.form_numbers(3)),
+            CentreOrder(centre=OTHER),
+        ],
+        [_centre_order(number) for number in range(1, 5)],
     ],
 )
 def test_impossible_centres_are_refused(draft: PaperDraft, orders: list[CentreOrder]) -> None:
-    """None, one twice, a name that is a path, no forms, forms that do not exist."""
+    """None, one twice, a name that is a path; no forms, unknown ones, shared ones, too few."""
     with refuses(InputError, "publish.centre"):
         _seal(draft, centres=orders)
 

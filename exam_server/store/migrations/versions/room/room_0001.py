@@ -17,7 +17,6 @@ def upgrade() -> None:
         sa.Column("duration_ms", sa.BigInteger(), nullable=False),
         sa.Column("not_before_utc_ms", sa.BigInteger(), nullable=True),
         *_texts("scoring_note", "manifest_sha256", "package_sha256"),
-        sa.Column("forms", sa.Integer(), nullable=False),
         *_texts("state", "changed_by"),
         sa.Column("boots", sa.Integer(), nullable=False),
         sa.Column("swaps", sa.Integer(), nullable=False),
@@ -25,6 +24,11 @@ def upgrade() -> None:
         *_texts("room_code", "form_seed", "assignment_sha256"),
         sa.Column("exports", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("sitting_id", name=op.f("pk_sitting")),
+    )
+    op.create_table(
+        "form",
+        sa.Column("form_number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("form_number", name=op.f("pk_form")),
     )
     op.create_table(
         "candidate",
