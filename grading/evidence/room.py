@@ -40,6 +40,7 @@ from grading.evidence.journals import (
     form_shape,
     open_session,
 )
+from grading.evidence.kiosks import RESULTS_KIOSK_LATE, late_kiosks
 
 RESULTS_PAPER = declare("results.paper", "结果包与答案包不是同一套试卷，请核对两个文件。")
 RESULTS_KIOSK = declare(
@@ -99,6 +100,8 @@ def examine_room(
             faults.append(fault_of(Layer.SESSIONS, error, admission_number=number))
             continue
         if found is not None:
+            late = late_kiosks(record, entries)
+            found = found._replace(anomalies=(*found.anomalies, *late))
             opened.append(found)
             faults += _anomalies(found)
             seats = "、".join(dict.fromkeys(one.seat_id for one in record.segments))
@@ -235,12 +238,15 @@ def _anomalies(found: OpenedSession) -> Iterator[Fault]:
     number: AdmissionNumber = found.session.admission_number
     for one in found.anomalies:
         is_receipt = one.code == RESULTS_RECEIPT
+        text = f"考生 {number} 第 {one.seq} 条起有 {one.frames} 条记录不计"
+        if is_receipt:
+            text = f"考生 {number} 的回执没有对应的交卷记录"
+        elif one.code == RESULTS_KIOSK_LATE:
+            text = f"考生 {number} 有记录来自登录之后才登记的考生机，没有换机记录"
         yield Fault(
             layer=Layer.RECEIPTS if is_receipt else Layer.JOURNALS,
             code=one.code,
-            message=f"考生 {number} 的回执没有对应的交卷记录"
-            if is_receipt
-            else f"考生 {number} 第 {one.seq} 条起有 {one.frames} 条记录不计",
+            message=text,
             admission_number=number,
             segment_id=one.segment_id,
             entry=-1 if is_receipt else one.seq,

@@ -14,6 +14,7 @@ from exam_core.model.identifiers import AdmissionNumber, CentreId
 from exam_server.marking.site import GradingSite
 from exam_server.store import marking as rows
 from grading.evidence.journals import RESULTS_RECEIPT
+from grading.evidence.kiosks import RESULTS_KIOSK_LATE
 
 FINDINGS_ZH = {
     "journal.frame": "记录被改动，或不是本场机位所写",
@@ -22,6 +23,7 @@ FINDINGS_ZH = {
     "response.unknown_part": "作答或标记的试题不在该考生的试卷上",
     "response.misfit": "作答与试题的题型或选项不符",
     "response.after_end": "交卷之后的作答",
+    RESULTS_KIOSK_LATE: "来自登录之后才登记的考生机，又没有换机记录；作答照常计入",
     RESULTS_RECEIPT: "考点确认过交卷，结果包中却没有对应的交卷记录",
 }
 """What each code means to somebody who does not know the format."""

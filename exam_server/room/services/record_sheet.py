@@ -11,6 +11,7 @@ import msgspec
 from exam_core.formats.audit_log import CHECKPOINT_TAKEN, AuditEntry
 from exam_server.accounts.audit import TrailSnapshot
 from exam_server.room.room_log import CheckpointReason
+from exam_server.room.services.kiosk_count import ENROLLED, KioskCount, count_kiosks
 
 COURSE = ("package_imported", "paper_opened", "sitting_start", "sitting_end", "results_exported")
 """The actions whose times head the sheet; of each the last one counts."""
@@ -34,9 +35,9 @@ INCIDENTS = frozenset(
         "sitting_resume",
     }
 )
-"""The actions that are no part of an exam without incidents."""
+"""The actions that are no part of an exam without incidents; so is enrolment after the opening."""
 
-TOLD = ("reason", "extra_ms", "code", "finding")
+TOLD = ("reason", "extra_ms", "code", "finding", "signing_key")
 """Details that the sheet shows; no others, so that it never shows a receipt."""
 
 ANCHORS = (CheckpointReason.OPENING, CheckpointReason.END)
@@ -65,6 +66,8 @@ class RecordSheet:
         anchors: The last checkpoint for each of `ANCHORS` that was taken.
         lines: How many lines the log has.
         head: Its head now.
+        kiosks: Who was enrolled, by moment: `opening`, once the paper was opened; then `end`, or
+            `now` while it has not come.
         assignment_sha256: Of the table of who writes which form; empty before the draw.
     """
 
@@ -73,6 +76,7 @@ class RecordSheet:
     anchors: Sequence[Anchor]
     lines: int
     head: str
+    kiosks: Mapping[str, KioskCount]
     assignment_sha256: str
 
 
@@ -81,15 +85,36 @@ def read_record_sheet(log: TrailSnapshot) -> RecordSheet:
     entries = [msgspec.json.decode(line, type=AuditEntry) for line in log.lines]
     course = {entry.action: entry for entry in entries if entry.action in COURSE}
     drawn = [one for one in entries if one.action == "forms_assigned"]
-    first_start = next((one.n for one in entries if one.action == "server_started"), 0)
+    first_start = _first(entries, "server_started")
+    opening = _first(entries, "paper_opened")
     return RecordSheet(
         course={action: course[action] for action in COURSE if action in course},
-        incidents=[one for one in entries if one.action in INCIDENTS and one.n != first_start],
+        incidents=[
+            one
+            for one in entries
+            if (one.action in INCIDENTS and one.n != first_start)
+            or (one.action == ENROLLED and 0 < opening < one.n)
+        ],
         anchors=_anchors(entries, log.checkpoints),
         lines=len(entries),
         head=log.head,
+        kiosks=_kiosks(entries, opening),
         assignment_sha256=drawn[-1].details["assignment_sha256"] if drawn else "",
     )
+
+
+def _first(entries: Iterable[AuditEntry], action: str) -> int:
+    return next((one.n for one in entries if one.action == action), 0)
+
+
+def _kiosks(entries: Sequence[AuditEntry], opening: int) -> dict[str, KioskCount]:
+    if not opening:
+        return {}
+    end = _first(entries, "sitting_end")
+    return {
+        "opening": count_kiosks(entries[:opening]),
+        "end" if end else "now": count_kiosks(entries[:end] if end else entries),
+    }
 
 
 def _anchors(entries: Iterable[AuditEntry], notes: Iterable[str]) -> list[Anchor]:

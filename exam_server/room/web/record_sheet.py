@@ -13,7 +13,7 @@ from exam_core.model.states import SittingState
 from exam_server.accounts.audit_report import grouped
 from exam_server.room.live import RoomState
 from exam_server.room.room_log import CheckpointReason
-from exam_server.room.services.record_sheet import TOLD, Anchor, read_record_sheet
+from exam_server.room.services.record_sheet import TOLD, Anchor, RecordSheet, read_record_sheet
 from exam_server.room.views import SITTING_TITLES
 from exam_server.room.web.context import RoomContext, context_of
 from exam_server.room.web.staff import ACTION_TITLES, READERS
@@ -21,8 +21,17 @@ from exam_server.web.pages import render
 from exam_server.web.permissions import GuardedRoute, readable_by
 
 _ANCHOR_TITLES = {CheckpointReason.OPENING: "启封时", CheckpointReason.END: "结束时"}
-_DETAIL_TITLES = {"reason": "理由", "extra_ms": "时长", "code": "代码", "finding": "发现"}
+_DETAIL_TITLES = {
+    "reason": "理由",
+    "extra_ms": "时长",
+    "code": "代码",
+    "finding": "发现",
+    "signing_key": "公钥",
+}
+_MOMENT_TITLES = {"opening": "启封时", "end": "结束时", "now": "打印时"}
 _MINUTE_MS = 60_000
+_KEY_START = 16
+"""How much of a key people compare; all of it is in the log."""
 
 
 def record_sheet_routes() -> list[BaseRoute]:
@@ -55,6 +64,7 @@ async def show_sheet(request: Request) -> Response:
             "信任根指纹": fingerprint(room.folder.root()),
             "试卷包摘要": grouped(state.package_sha256),
             "分卷表摘要": grouped(sheet.assignment_sha256) or "—",
+            **_kiosks(sheet),
             f"打印时日志头（{sheet.lines} 行）": grouped(sheet.head),
         },
         printed_at=_time(room.clock.utc_ms()),
@@ -112,7 +122,16 @@ def _incident(entry: AuditEntry) -> dict[str, str]:
     }
 
 
+def _kiosks(sheet: RecordSheet) -> dict[str, str]:
+    return {
+        f"{_MOMENT_TITLES[moment]}登记的考生机（{one.count} 台）": grouped(one.sha256)
+        for moment, one in sheet.kiosks.items()
+    }
+
+
 def _detail(name: str, value: str) -> str:
+    if name == "signing_key":
+        return f"{value[:_KEY_START]}…"
     return f"{int(value) / _MINUTE_MS:g} 分钟" if name == "extra_ms" else value
 
 

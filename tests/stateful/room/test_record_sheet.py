@@ -1,15 +1,20 @@
 """The record sheet: what two people sign, with the log's heads in full and no answer on it."""
 
+import hashlib
 import re
 from http import HTTPStatus
 
 import httpx2
 
+from exam_core.formats.audit_log import AuditEntry
+from exam_core.model.identifiers import SeatId
 from exam_core.model.states import SittingEvent
 from exam_server.accounts.people import People
+from exam_server.room.services.kiosk_count import count_kiosks
 from exam_server.room.web.applications import build_console_application
 from exam_server.web.permissions import COOKIE
 from tests.support import builders
+from tests.support.audit_logs import read_entries
 from tests.support.live_room import WANG, LiveRoom
 from tests.support.room_world import CHEAP, PASSWORD, RoomWorld
 from tests.support.scenes import run
@@ -69,6 +74,8 @@ def test_the_sheet_has_the_course_the_incidents_and_the_log_in_full(world: RoomW
             "结束时的检查点",
         ):
             assert words in html
+        assert "结束时登记的考生机" in html
+        assert "打印时登记的考生机" not in html
         assert room.trail.head in text
         assert room.hub.state.package_sha256 in text
         opening, ending = html.split("结束时的检查点")
@@ -112,3 +119,66 @@ def test_the_checkpoints_can_be_taken_away(world: RoomWorld) -> None:
         assert denied.status_code == HTTPStatus.FORBIDDEN
 
     run(world, scene)
+
+
+def test_kiosks_are_counted_on_paper_and_late_ones_are_incidents(world: RoomWorld) -> None:
+    """At the opening and at the end; two that differ say that one came in between."""
+
+    async def scene(live: LiveRoom) -> None:
+        room = live.room
+        await live.kiosk_at(SeatId("A01"))
+        assert "登记的考生机" not in (await page(live, "/staff/record-sheet")).text
+        await live.open()
+        before = (await page(live, "/staff/record-sheet")).text
+        assert "启封时登记的考生机（1 台）" in before
+        assert "打印时登记的考生机（1 台）" in before
+        assert "机位登记" not in before
+        await live.kiosk_at(SeatId("A02"))
+
+        after = (await page(live, "/staff/record-sheet")).text
+
+        assert "启封时登记的考生机（1 台）" in after
+        assert "打印时登记的考生机（2 台）" in after
+        assert "机位登记" in after
+        entries = read_entries(room.trail.lines())
+        keys = {
+            one.subject: one.details["signing_key"]
+            for one in entries
+            if one.action == "kiosk_enrolled"
+        }
+        assert f"公钥 {keys['A02'][:16]}…" in after
+        listed = "".join(f"{seat} {key}\n" for seat, key in sorted(keys.items()))
+        assert hashlib.sha256(listed.encode()).hexdigest() in plain(after)
+        assert hashlib.sha256(f"A01 {keys['A01']}\n".encode()).hexdigest() in plain(after)
+
+    run(world, scene)
+
+
+def test_a_revoked_kiosk_is_not_counted() -> None:
+    """Unless another one was enrolled at its seat since then."""
+    one = {"fingerprint": "aa", "signing_key": "11" * 32}
+    two = {"fingerprint": "bb", "signing_key": "22" * 32}
+    entries = [
+        AuditEntry(
+            n=number,
+            at_utc_ms=0,
+            actors=("wang",),
+            role="",
+            action=action,
+            subject="A01",
+            details=details,
+            previous="",
+        )
+        for number, (action, details) in enumerate(
+            [
+                ("kiosk_revoked", one),  # of a log that was set aside
+                ("kiosk_enrolled", one),
+                ("kiosk_enrolled", two),
+                ("kiosk_revoked", one),
+                ("kiosk_revoked", two),
+            ],
+            1,
+        )
+    ]
+
+    assert [count_kiosks(entries[:n]).count for n in range(6)] == [0, 0, 1, 1, 1, 0]
