@@ -32,9 +32,8 @@ LOG_IN_BUTTON = "log_in_button"
 LOG_IN_REFUSAL = "log_in_refusal"
 LOG_IN_RETRY = "log_in_retry"
 
-# Resume code; its groups are `resume_code_group_<n>` (n from 1)
+# Resume code; its groups have the names of `resume_code_group`
 RESUME_CODE_REQUEST = "resume_code_request"
-RESUME_CODE_GROUP = "resume_code_group"
 RESUME_CODE_HINT = "resume_code_hint"
 RESUME_CODE_REFUSAL = "resume_code_refusal"
 RESUME_CODE_BUTTON = "resume_code_button"
@@ -71,3 +70,8 @@ CHECK_NOT_YET = "check_not_yet"
 RECEIPT_TEXT = "receipt_text"
 RECEIPT_STATE = "receipt_state"
 PROBLEM_TEXT = "screen_problem_text"
+
+
+def resume_code_group(number: int) -> str:
+    """The field for one group of the resume code, counted from 1."""
+    return f"resume_code_group_{number}"

@@ -23,7 +23,7 @@ class _Group(QLineEdit):
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        self.setObjectName(f"{object_names.RESUME_CODE_GROUP}_{number}")
+        self.setObjectName(object_names.resume_code_group(number))
         self.setMaxLength(GROUP_DIGITS)
         self.setFixedWidth(120)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -26,7 +26,7 @@ def asking(number: int = 2, refusal: Refusal | None = None) -> KioskSnapshot:
 
 def group(kiosk: Kiosk, number: int) -> QLineEdit:
     """One of the six fields."""
-    field = kiosk.find(f"{names.RESUME_CODE_GROUP}_{number}")
+    field = kiosk.find(names.resume_code_group(number))
     assert isinstance(field, QLineEdit)
     return field
 
