@@ -5,6 +5,7 @@
     centre.signed    the centre's CA               package/         the sealed paper
     signing.key      the kiosk's signing key       sessions/<id>/   journal segments
     orders.json      the last order taken          lock             held while a kiosk runs
+    deliver.json     sessions that went on at another machine and may lack something there
     device.key       opens the outer layer of resume.age, with which the session goes on alone
 
 The folder is its owner's only (0700), its files too (0600). The opened paper, the journal key
@@ -91,6 +92,11 @@ class DataFolder:
     def orders(self) -> Path:
         """The mark of the last order that was taken."""
         return self.path / "orders.json"
+
+    @property
+    def deliver(self) -> Path:
+        """Sessions that went on at another machine, of which the server may lack something."""
+        return self.path / "deliver.json"
 
     @property
     def resume(self) -> Path:

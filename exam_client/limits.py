@@ -20,6 +20,7 @@ ping_timeout_s = 5.0
 close_timeout_s = 1.0
 compare_pause_s = 30.0  # after staff said that the numbers differ: time to look for why
 room_poll_s = 2.0  # until the session is attached
+deliver_answer_s = 30  # a commit that waits for a busy disk; then the delivery begins anew
 reconnect_first_s = 0.25
 reconnect_most_s = 5.0  # security.md: jitter of 0 to 5 s against handshake storms
 
@@ -31,6 +32,7 @@ evidence_interval_ms = 60_000  # the server's acknowledgements on disk; the exam
 submit_wait_ms_max = 5_000  # then the receipt is shown as closed here only
 stop_wait_s = 10.0
 restart_wait_s = 1.0  # after a mistake of ours: a pause, so that it does not spin
+restart_wait_most_s = 30  # one that fails each time anew must not load the room with log-ins
 
 # The journal
 rewrite_interval_ms = 1_000  # after a failed write: how often a fresh file is tried

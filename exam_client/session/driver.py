@@ -19,6 +19,7 @@ from exam_client.package_cache import PackageCache
 from exam_client.session.closing import Phase
 from exam_client.session.conversation import Conversation, woken
 from exam_client.session.core import SessionCore
+from exam_client.session.delivering import SESSION_MOVED, Delivering
 from exam_client.session.enrolling import Enrolling
 from exam_client.session.keeping import Keeping
 from exam_client.session.ports import make_ports
@@ -38,8 +39,8 @@ from exam_core.protocol.messages import Saved, ServerMessage
 
 _Hook = Callable[[ServerMessage], None]
 
-SESSION_MOVED = declare(
-    "session.moved", "本机已停用，该考生在其他机位继续考试；本机的作答记录已保留，请勿关机移走。"
+LOG_IN_FAILED = declare(
+    "client.log_in", "本机未能打开考试，稍候可再次登录；再次出现请举手告知监考人员。"
 )
 
 _log = logging.getLogger("exam_client.session")
@@ -86,6 +87,14 @@ class SessionDriver:
             refuse=self._refuse,
             alarm=self._seat.alarms.__setitem__,
         )
+        self._delivering = Delivering(
+            files,
+            config,
+            clock_ms=clock_ms,
+            tell=self._tell_delivery,
+            alarm=self._seat.alarms.__setitem__,
+        )
+        self._log_in_pause = Backoff(random.random)
         self._last: KioskSnapshot | None = None
         self._refusals = 0
         self._attaches = 0
@@ -157,6 +166,7 @@ class SessionDriver:
                 work.create_task(self._watch_room(room))
                 work.create_task(self._keep_attached(trust))
                 work.create_task(self._keep_time())
+                work.create_task(self._delivering.run(trust, self._signer))
         finally:
             self._room = None
             if self._log_in_task is not None:
@@ -234,9 +244,6 @@ class SessionDriver:
     async def _log_in(self, room: RoomHttp, facts: RoomReply, request: LogInRequest) -> None:
         try:
             reply = await room.log_in(request)
-        except ExamError as error:
-            self._refuse(error.code, error.message, advice=error.advice)
-        else:
             resume = Resume(
                 sitting_id=facts.sitting_id,
                 session_id=reply.session_id,
@@ -248,11 +255,20 @@ class SessionDriver:
             )
             self._keeping.save(resume)
             self._start_session(resume)
+        except ExamError as error:
+            self._refuse(error.code, error.message, advice=error.advice)
+        except Exception:  # noqa: BLE001  the seat goes on
+            # A mistake of ours: the same log-in at once would end the same, and load the room.
+            _log.exception("log_in_failed")
+            self._refuse(LOG_IN_FAILED, "本机未能打开考试")
+            self._changed()
+            await asyncio.sleep(self._log_in_pause.next_delay_s())
         finally:
             self._seat.is_logging_in = False
             self._changed()
 
     def _start_session(self, resume: Resume) -> SessionCore:
+        self._delivering.settle(resume.session_id)
         assert self._signer is not None, "a session starts after enrolment"  # noqa: S101  narrows
         journal = SessionJournal(
             self._files,
@@ -310,12 +326,14 @@ class SessionDriver:
             if core.is_moved and core is self.core:
                 self._drop_session()
                 self._refuse(SESSION_MOVED, "考生已换到其他机位继续考试")
+                self._delivering.owe(core.attempt.resume)
                 self._changed()
                 return
             if core.is_attached and not was_attached:
                 was_attached = True
                 core.attempt.alarms.pop(self._attach_alarm, None)
                 self._attaches += 1
+                self._log_in_pause.reset()
                 self._seat.reconnects += self._attaches > 1
                 _log.info("session_attached", extra={"attaches": self._attaches})
             # An attach alone is no success: a room whose disk is full lets us in and out again.
@@ -337,12 +355,21 @@ class SessionDriver:
             return
         _log.warning("attach_refused", extra={"code": refusal.code})
         is_token_dead = refusal.code.startswith(_SESSION_FAMILIES)
+        if is_token_dead:
+            self._delivering.owe(
+                core.attempt.resume
+            )  # nobody could tell us if the candidate goes on at another machine
         if is_token_dead and core.attempt.closing.phase is Phase.OPEN:
             self._drop_session()
             self._refuse(refusal.code, refusal.message)
         else:
             self._attach_alarm = refusal.code
             core.attempt.alarm(refusal.code, refusal.message)
+
+    def _tell_delivery(self, code: str, message: str) -> None:
+        if self.core is None or self.core.attempt.closing.phase is not Phase.OPEN:
+            self._refuse(code, message)  # the next candidate at this seat is not disturbed
+            self._changed()
 
     # Small things
 

@@ -152,12 +152,17 @@ class SessionEngine:
     async def _work_on(self) -> None:
         """Run drivers, one after another should one fail by a mistake of ours."""
         try:
+            wait_s = limits.restart_wait_s
             while not self._is_stopping:
+                started_ms = self._clock_ms()
                 try:
                     await self._work_once()
                 except Exception:  # noqa: BLE001  the exam goes on: a new driver reads the journal
                     _log.exception("driver_failed")
-                    await asyncio.sleep(limits.restart_wait_s)
+                    if self._clock_ms() - started_ms > limits.restart_wait_most_s * 1000:
+                        wait_s = limits.restart_wait_s  # it worked for a while
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(2 * wait_s, limits.restart_wait_most_s)
         except asyncio.CancelledError:
             _log.info("engine_stopped")
 

@@ -63,6 +63,16 @@ class Attach(_Message, frozen=True, kw_only=True, tag="attach"):
     held: tuple[HeldFrames, ...]
 
 
+class Deliver(_Message, frozen=True, kw_only=True, tag="deliver"):
+    """First message of a machine whose candidate goes on elsewhere: it brings its own frames.
+
+    After `Attached`, which names only segments of this kiosk, it sends `Save` and nothing else.
+    """
+
+    protocol: int
+    session_id: SessionId
+
+
 class Stage(_Message, frozen=True, kw_only=True, tag="stage"):
     """Where the candidate is before the paper: confirmed, rules_read."""
 
@@ -148,7 +158,7 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     seq: int | None = None
 
 
-KioskMessage: TypeAlias = Attach | Stage | Save | Submit | Heartbeat
+KioskMessage: TypeAlias = Attach | Deliver | Stage | Save | Submit | Heartbeat
 ServerMessage: TypeAlias = Attached | Ordered | Restore | Saved | Checkpointed | Refused
 
 _T = TypeVar("_T")

@@ -16,6 +16,7 @@ from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
+from exam_server.room.deliveries import Deliveries
 from exam_server.room.intake import Intake, IntakeHooks
 from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
@@ -45,6 +46,7 @@ class RoomHub:
         )
         self.writer = FrameWriter(store, ack_book, self._on_write_failure)
         self.course = Course(self.core)
+        self.deliveries = Deliveries(self.core, ack_book)
         self.intake = Intake(
             state,
             self.writer,
@@ -57,6 +59,7 @@ class RoomHub:
                 keep_refused=self._keep_refused,
                 close_submitted=self.course.close_submitted,
                 confirm_submitted=self.core.confirm_submitted,
+                pass_on=self.deliveries.pass_on,
             ),
         )
         self.course.intake = self.intake

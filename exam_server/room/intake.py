@@ -20,10 +20,19 @@ from exam_core.model.states import (
     SessionState,
 )
 from exam_core.protocol.acknowledgements import AckBook, Acknowledged
-from exam_core.protocol.messages import CommitProof, HeldFrames, Refused, Save, Saved, Submit
+from exam_core.protocol.messages import (
+    CommitProof,
+    HeldFrames,
+    Refused,
+    Restore,
+    Save,
+    Saved,
+    Submit,
+)
 from exam_server.clock import Clock
 from exam_server.room.live import (
     CLOSE_LATER,
+    Connection,
     LiveSession,
     RoomState,
     SubmitEntry,
@@ -36,6 +45,9 @@ from exam_server.room.saving.writer import Batch, FrameWriter
 SUBMIT_ENTRY = declare("submit.no_entry", "没有收到交卷记录；考生机会自动重试，请稍候。")
 SUBMIT_RECEIPT = declare("submit.receipt", "回执与服务器记录不一致；保留机位现状，请技术人员核查。")
 
+DELIVER_SUBMIT = declare(
+    "deliver.submit", "换机前的机位另有交卷记录，未采用；考生以现机位为准，请技术人员知悉。"
+)
 PAPER_SHUT = declare(
     "saving.paper_shut", "试卷尚未重新启封，暂存已满；请两人尽快启封，考生机会自动补传。"
 )
@@ -48,8 +60,9 @@ _EVIDENCE_FRAMES_MAX = 500  # refused frames kept; a broken kiosk repeats itself
 
 @dataclass(slots=True)
 class _Taken:
-    """What one Save added, waiting to become durable."""
+    """What one Save added, waiting to become durable; the answers go to `source`."""
 
+    source: LiveSession | Connection
     rows: list[tuple[str, int, bytes, int]] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
@@ -61,6 +74,7 @@ class IntakeHooks:
     """What intake asks of the room; each call returns at once."""
 
     alarm: Callable[[LiveSession, str, str], None]
+    pass_on: Callable[[LiveSession, Restore], None]  # delivered frames, to the present kiosk
     keep_refused: Callable[[SegmentId, int, bytes, str], None]
     confirm_submitted: Callable[[LiveSession], None]
     close_submitted: Callable[[LiveSession], None]  # only if its submit entry is on disk
@@ -86,17 +100,25 @@ class Intake:
         self.owed_flags: set[Flag] = set()
         self._must_repay = False
 
-    async def save(self, session: LiveSession, message: Save) -> None:
-        """Take the next frames of a segment; the answer follows their commit."""
+    async def save(
+        self, session: LiveSession, message: Save, *, delivered_by: Connection | None = None
+    ) -> None:
+        """Take the next frames of a segment; the answer follows their commit.
+
+        A former machine of the session delivers only what it signed itself, and no submit entry:
+        the candidate goes on elsewhere, and whatever stands after a submit entry does not count.
+        """
         await self._writer.wait_for_room()
+        source = delivered_by or session
         try:
-            self._save(session, message)
+            self._save(session, message, source)
         except StorageError as error:
-            session.send(_refused(error, message.segment_id, message.first_seq))
-            if session.connection:
-                session.connection.close(CLOSE_LATER)
+            source.send(_refused(error, message.segment_id, message.first_seq))
+            connection = delivered_by or session.connection
+            if connection:
+                connection.close(CLOSE_LATER)
         except ExamError as error:
-            session.send(_refused(error, message.segment_id, error.facts.get("seq")))
+            source.send(_refused(error, message.segment_id, error.facts.get("seq")))
             if isinstance(error, IntegrityError):
                 self._hooks.alarm(session, error.code, error.message)
 
@@ -123,7 +145,7 @@ class Intake:
 
     def check_unchecked(self, session: LiveSession) -> None:
         """Check the frames that came while the paper was shut, now that it is open."""
-        taken = _Taken()
+        taken = _Taken(session)
         signed = self._signed_until(session)
         for one in session.unchecked:
             ledger = session.ledgers[one.segment_id]
@@ -144,8 +166,7 @@ class Intake:
         """
         for session in self._state.sessions.values():
             self._forget_uncommitted_of(session)
-            if session.connection:
-                session.connection.close(CLOSE_LATER)
+            session.close_all(CLOSE_LATER)
         self._must_repay = bool(self.owed_flags)
 
     def _signed_until(self, session: LiveSession) -> dict[SegmentId, int]:
@@ -182,11 +203,14 @@ class Intake:
         self.owed_flags -= gone
         self._state.known_flags -= gone
 
-    def _save(self, session: LiveSession, message: Save) -> None:
+    def _save(self, session: LiveSession, message: Save, source: LiveSession | Connection) -> None:
         if not session.has_begun:
             raise StateError(SESSION_STATE, "该考生尚未开始作答", seq=message.first_seq)
         ledger = session.ledgers.get(message.segment_id)
-        if ledger is None:
+        is_foreign = isinstance(source, Connection) and (
+            ledger is not None and ledger.signing_key != source.kiosk.signing_key
+        )
+        if ledger is None or is_foreign:
             raise StateError(JOURNAL_GAP, "这一段作答记录没有登记", seq=message.first_seq)
         if self._state.clock.state in FIXED_STATES:
             raise StateError(SITTING_STATE, "考试结果已固定，不再接收作答")
@@ -198,7 +222,7 @@ class Intake:
         if self._must_repay:
             self._must_repay = False
             self._put_flags(self.owed_flags)
-        taken = _Taken()
+        taken = _Taken(source)
         now = self._clock.utc_ms()
         for frame in frames:
             one = UncheckedFrame(
@@ -237,7 +261,7 @@ class Intake:
         else:
             broken = self._examine(session, ledger, one, taken)
             if broken:
-                session.send(taken.refusals.pop())
+                taken.source.send(taken.refusals.pop())
                 self._hooks.alarm(session, broken.code, broken.message)
                 if self._evidence_frames < _EVIDENCE_FRAMES_MAX:
                     self._evidence_frames += 1
@@ -261,6 +285,8 @@ class Intake:
         assert checker is not None, "called with the paper open"  # noqa: S101  narrows
         try:
             checked = checker.check(one.frame, one.head, is_signed=is_signed)
+            if isinstance(taken.source, Connection) and isinstance(checked.entry, SessionSubmitted):
+                raise StateError(DELIVER_SUBMIT, "换机前的机位另有交卷记录，未采用")
         except ExamError as error:
             taken.flags.append((one.segment_id, one.seq, error.code))
             taken.refusals.append(_refused(error, one.segment_id, one.seq))
@@ -313,7 +339,9 @@ class Intake:
             if ledger.durable == ledger.frames:
                 held = Acknowledged(session.session_id, ledger.durable_frames)
                 (proof,) = self._ack_book.sign([held])
-                session.send(_saved(held, proof))  # all held: a repeated Save is answered again
+                taken.source.send(
+                    _saved(held, proof)
+                )  # all held: a repeated Save is answered again
             return
         frames, head = ledger.frames, ledger.head
         held = Acknowledged(
@@ -325,12 +353,14 @@ class Intake:
             ledger.committed(frames, head)
             _note_entries(session, taken)
             for refusal in taken.refusals:
-                session.send(refusal)
+                taken.source.send(refusal)
                 self._hooks.alarm(session, refusal.code, refusal.message)
             if any(code == LATE for _, _, code in taken.flags):
                 self._hooks.alarm(session, LATE, "考试结束后仍传来作答，请核对后评卷")
             if proof is not None:
-                session.send(_saved(held, proof))
+                taken.source.send(_saved(held, proof))
+            if isinstance(taken.source, Connection):
+                self._hooks.pass_on(session, _restored(ledger.segment_id, taken))
             self._hooks.close_submitted(session)
 
         self._state.known_flags.update(taken.flags)
@@ -355,6 +385,11 @@ def _note_entries(session: LiveSession, taken: _Taken) -> None:
 def _saved(acknowledged: Acknowledged, proof: CommitProof) -> Saved:
     held = acknowledged.held
     return Saved(segment_id=held.segment_id, frames=held.frames, head=held.head, proof=proof)
+
+
+def _restored(segment_id: SegmentId, taken: _Taken) -> Restore:
+    frames = tuple(frame for _, _, frame, _ in taken.rows)
+    return Restore(segment_id=segment_id, first_seq=taken.rows[0][1], frames=frames)
 
 
 def _refused(error: ExamError, segment_id: SegmentId | None, seq: int | None) -> Refused:

@@ -86,9 +86,9 @@ class Kiosks:
         self._state.kiosks.pop(kiosk.fingerprint, None)
         self._state.seats[kiosk.seat_id].is_enrolled = False
         for session in self._state.sessions.values():
-            connection = session.connection
-            if connection and connection.kiosk.fingerprint == kiosk.fingerprint:
-                connection.close(CLOSE_REVOKED)
+            for connection in (session.connection, *session.deliverers):
+                if connection and connection.kiosk.fingerprint == kiosk.fingerprint:
+                    connection.close(CLOSE_REVOKED)
 
     async def attach(self, connection: Connection, attach: Attach) -> LiveSession:
         """Bind a connection to its session; an older connection of the session is closed.

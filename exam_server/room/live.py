@@ -177,6 +177,7 @@ class LiveSession:
     submit_entry: SubmitEntry | None = None
     wanted_receipt: str = ""
     connection: Connection | None = None
+    deliverers: list[Connection] = field(default_factory=list)
     unsynced: int = 0
     end_sent_at_ms: int | None = None
     end_reason: SubmitReason = SubmitReason.TIME_UP
@@ -210,6 +211,12 @@ class LiveSession:
         """Send to the kiosk, if it is connected."""
         if self.connection:
             self.connection.send(message)
+
+    def close_all(self, code: int) -> None:
+        """Close the kiosk's connection, and those of former machines that deliver."""
+        for connection in (self.connection, *self.deliverers):
+            if connection:
+                connection.close(code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -255,8 +255,7 @@ class Steering:
             return
         self._show(SittingState.ENDED)
         for session in self._state.sessions.values():
-            if session.connection:
-                session.connection.close(CLOSE_LATER)
+            session.close_all(CLOSE_LATER)
 
     def _show(self, state: SittingState) -> None:
         self._state.clock = self._state.clock.entered(state, self._core.now_ms())

@@ -41,6 +41,7 @@ from exam_core.protocol.messages import (
     Attach,
     Attached,
     CommitProof,
+    Deliver,
     Heartbeat,
     HeldFrames,
     KioskMessage,
@@ -183,12 +184,7 @@ class KioskDriver:
         elif not self.segment_id or self.writer is not None:
             self.segment_id = SegmentId(_random_hex())
             self.writer = None
-        self.socket = await websockets.connect(
-            f"{self.kiosk_url.replace('https', 'wss')}/v1/session",
-            ssl=self.context,
-            compression=None,
-            max_size=2**21,
-        )
+        await self._connect()
         await self.send(
             Attach(
                 protocol=VERSION,
@@ -202,6 +198,26 @@ class KioskDriver:
         for held, proof in zip(self.attached.held, self.attached.proofs, strict=True):
             self._check(held, proof)
         return self.attached
+
+    async def deliver(self) -> Attached:
+        """Connect as a former machine, and send what the server lacks of the own segments."""
+        assert self.log_in_reply is not None
+        await self._connect()
+        await self.send(Deliver(protocol=VERSION, session_id=self.log_in_reply.session_id))
+        attached = await self.expect(Attached)
+        for held, proof in zip(attached.held, attached.proofs, strict=True):
+            self._check(held, proof)
+            if held.frames < len(self.frames[held.segment_id]):
+                await self.send_frames(held.segment_id, held.frames)
+        return attached
+
+    async def _connect(self) -> None:
+        self.socket = await websockets.connect(
+            f"{self.kiosk_url.replace('https', 'wss')}/v1/session",
+            ssl=self.context,
+            compression=None,
+            max_size=2**21,
+        )
 
     async def reattach(self) -> Attached:
         """Connect again with the same segment, as after a cut line, and send what is missing."""

@@ -216,7 +216,7 @@ class RoomModel:
                 return self._save(session, message)
             case messages.Submit():
                 return self._submit(session, message)
-            case messages.Attach():
+            case messages.Attach() | messages.Deliver():
                 session.violations.append("second attach")
                 return []
 

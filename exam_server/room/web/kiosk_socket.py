@@ -5,6 +5,7 @@ A connection says who it is first; three missed heartbeats end it. Nothing here 
 
 import asyncio
 import logging
+from typing import NoReturn
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -12,6 +13,7 @@ from exam_core.errors import ExamError, InputError, StateError, StorageError
 from exam_core.protocol.messages import (
     MESSAGE_MALFORMED,
     Attach,
+    Deliver,
     Heartbeat,
     KioskMessage,
     Refused,
@@ -65,6 +67,8 @@ async def _read(websocket: WebSocket, hub: RoomHub, connection: Connection) -> N
     session: LiveSession | None = None
     try:
         first = await _receive(websocket, limits.attach_wait_ms_max)
+        if isinstance(first, Deliver):
+            await _take_delivery(websocket, hub, connection, first)
         if not isinstance(first, Attach):
             raise InputError(MESSAGE_MALFORMED, "第一条消息应为 Attach")
         session = await hub.kiosks.attach(connection, first)
@@ -79,6 +83,22 @@ async def _read(websocket: WebSocket, hub: RoomHub, connection: Connection) -> N
     finally:
         if session:
             hub.kiosks.detach(session, connection)
+
+
+async def _take_delivery(
+    websocket: WebSocket, hub: RoomHub, connection: Connection, first: Deliver
+) -> NoReturn:
+    """Saves and heartbeats until the connection is gone, or says something else."""
+    session = await hub.deliveries.attach(connection, first)
+    try:
+        while True:
+            message = await _receive(websocket, limits.connection_silence_ms_max)
+            if isinstance(message, Save):
+                await hub.intake.save(session, message, delivered_by=connection)
+            elif not isinstance(message, Heartbeat):
+                raise InputError(MESSAGE_MALFORMED, "补传时只收作答记录")
+    finally:
+        hub.deliveries.detach(session, connection)
 
 
 async def _receive(websocket: WebSocket, wait_ms: int) -> KioskMessage:
@@ -107,7 +127,7 @@ async def _handle(
             hub.core.send_clock(session)
         case Stage(stage=stage):
             hub.kiosks.stage(session, stage)
-        case Attach():
+        case Attach() | Deliver():
             raise InputError(MESSAGE_MALFORMED, "已经接入，不能再次接入")
 
 

@@ -460,3 +460,49 @@ def test_a_seat_whose_candidate_was_moved_lets_go(seat: Seat, room: RoomDouble) 
     assert (shown.form, shown.candidate) == (None, None)
     assert session.receipt is None
     assert room.violations() == []
+
+
+def test_a_seat_that_cannot_start_a_session_rests_before_the_next_log_in(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever presses again and again does not load the room; each pause may be longer."""
+    tries: list[str] = []
+
+    def fail(*_args: object, **_more: object) -> None:
+        tries.append("")
+        raise RuntimeError
+
+    monkeypatch.setattr("exam_client.sync.backoff.Backoff.next_delay_s", lambda _self: 60.0)
+    monkeypatch.setattr("exam_client.session.driver.SessionCore", fail)
+    seat.log_in()
+    failed = seat.until(lambda now: now.refusal is not None, "failure")
+    assert failed.refusal is not None
+    assert failed.refusal.code == "client.log_in"
+    assert failed.is_logging_in, "the button stays shut during the pause"
+    seat.log_in()
+    again = seat.until(lambda now: now.refusal != failed.refusal, "refusal")
+    assert again.refusal is not None
+    assert again.refusal.code == "session.state"
+    assert len(tries) == 1
+
+
+def test_a_program_that_fails_again_and_again_waits_longer_each_time(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice as long each time, up to a bound, so that a room of them stays usable."""
+    waits: list[float] = []
+    real_sleep = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await real_sleep(60.0 if len(waits) == 7 else 0.0)
+
+    async def fail(_self: object) -> None:
+        raise RuntimeError
+
+    seat.engine.stop()
+    monkeypatch.setattr("exam_client.session.driver.SessionDriver.run", fail)
+    monkeypatch.setattr("exam_client.session.engine.asyncio.sleep", sleep)
+    seat.restart()
+    wait_until(lambda: len(waits) == 7, what=f"waits: {waits}")
+    assert waits == [1, 2, 4, 8, 16, 30, 30]

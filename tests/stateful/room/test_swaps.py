@@ -11,7 +11,7 @@ from exam_core.formats.journal_entries import decode_entry
 from exam_core.formats.journal_merge import PlacedEntry, merge_entries
 from exam_core.model.identifiers import PartId, SeatId, SegmentId
 from exam_core.model.states import SessionState, SittingEvent, SittingState
-from exam_core.protocol.messages import Refused, Restore
+from exam_core.protocol.messages import Refused, Restore, Save
 from exam_core.protocol.orders import MOVED, Clock, End
 from exam_server import limits
 from exam_server.room.loading import load_room
@@ -123,6 +123,111 @@ async def refused(driver: KioskDriver, code: str) -> None:
     with pytest.raises(ConnectionClosed):
         await driver.attach(segment_id=driver.segment_id)
     assert [one.code for one in driver.seen if isinstance(one, Refused)][-1] == code
+
+
+def test_the_former_machine_delivers_what_it_had_not_sent(world: RoomWorld) -> None:
+    """Cut off, it goes on; after the swap its answers fill what the new seat did not answer."""
+
+    async def scene(live: LiveRoom) -> None:
+        await live.start()
+        old, new = await live.writing(), await live.kiosk_at(B01)
+        await old.save(builders.response_recorded("i1.1", "A"))
+        await old.close()
+        old.append(builders.response_recorded("i1.1", "C"))
+        old.append(builders.response_recorded("i2.1", "C"))
+        await swap(live)
+        await go_on(live, new)
+        await new.save(builders.response_recorded("i1.1", "B"))
+
+        await refused(old, "session.token")
+        old.seen.clear()
+        attached = await old.deliver()
+        assert list(attached.epochs) == [old.segment_id]
+        await old.wait_saved()
+        restored = await new.expect(Restore)
+        assert (restored.segment_id, restored.first_seq) == (old.segment_id, 2)
+        assert restored.frames == tuple(old.frames[old.segment_id][2:])
+        wanted = builders.response_recorded("i1.1", "B"), builders.response_recorded("i2.1", "C")
+        assert responses(live, new) == {one.part_id: one.response for one in wanted}
+        assert not [one for one in old.seen if isinstance(one, (Clock, Restore))]
+
+        assert await new.submit()
+        old.append(builders.response_recorded("i2.1", "D"))
+        await old.send_frames(old.segment_id, 4)
+        await old.wait_saved()
+        with live.room.store.transaction() as db:
+            flags = tables.read_flags(db)
+        assert (old.segment_id, 4, "response.late") in flags
+
+    run(world, scene)
+
+
+def test_a_former_machine_ends_nothing(world: RoomWorld) -> None:
+    """A submit entry that it made alone is kept aside: the candidate goes on at the new seat."""
+
+    async def scene(live: LiveRoom) -> None:
+        await live.start()
+        old, new = await live.writing(), await live.kiosk_at(B01)
+        await old.close()
+        old.append(builders.response_recorded("i2.1", "C"))
+        old.append(builders.session_submitted())
+        await swap(live)
+        await go_on(live, new)
+
+        await old.deliver()
+        assert (await old.expect(Refused)).code == "deliver.submit"
+        session = live.room.hub.state.seats[B01].session
+        assert session is not None
+        await until(lambda: session.ledgers[old.segment_id].durable == 2)
+        assert session.submit_entry is None
+        await new.save(builders.response_recorded("i1.1", "B"))
+        assert len(responses(live, new)) == 2
+        assert await new.submit()
+
+    run(world, scene)
+
+
+def test_only_a_former_machine_delivers_only_its_own(world: RoomWorld) -> None:
+    """Another kiosk, the present one, another's segment, another message, fixed results."""
+
+    async def scene(live: LiveRoom) -> None:
+        await live.start()
+        old, new = await live.writing(), await live.kiosk_at(B01)
+        other = await live.writing(2)
+        assert old.log_in_reply is not None
+        assert await delivery_refused(old) == "session.token", "it still is the present one"
+        await swap(live)
+        await go_on(live, new)
+        await new.save(builders.response_recorded("i1.1", "B"))
+        assert await delivery_refused(new) == "session.token"
+        other.log_in_reply = old.log_in_reply
+        assert await delivery_refused(other) == "session.token"
+
+        await old.deliver()
+        frames = tuple(new.frames[new.segment_id])
+        await old.send(Save(segment_id=new.segment_id, first_seq=0, frames=frames))
+        assert (await old.expect(Refused)).code == "journal.gap"
+        await old.stage("confirmed")
+        assert (await old.expect(Refused)).code == "protocol.malformed"
+        assert await closed_with(old) == 4400
+
+        opened, live.room.hub.state.opened = live.room.hub.state.opened, None
+        assert await delivery_refused(old) == "saving.paper_shut"
+        live.room.hub.state.opened = opened
+        await old.deliver()
+        live.room.hub.kiosks.revoked(
+            next(iter(one for one in live.room.hub.state.kiosks.values() if one.seat_id == A01))
+        )
+        assert await closed_with(old) == 4403
+
+    run(world, scene)
+
+
+async def delivery_refused(driver: KioskDriver) -> str:
+    """The code with which a delivery is refused."""
+    with pytest.raises(ConnectionClosed):
+        await driver.deliver()
+    return [one.code for one in driver.seen if isinstance(one, Refused)][-1]
 
 
 def test_no_working_time_is_charged_for_the_swap(world: RoomWorld) -> None:
