@@ -37,6 +37,9 @@ ROOM_ADMINISTRATORS = frozenset({Role.CHIEF, Role.IT})
 GRADING_ADMINISTRATORS = frozenset({Role.LEAD})
 """Who decides over others; from the third one on, two of them must approve a new one."""
 
+RESULTS_SIGNERS = frozenset({Role.STAFF, Role.CHIEF})
+"""With whose accounts the officials fix, sign and export a room's results."""
+
 
 def parse_roles(text: str, allowed: Iterable[Role]) -> frozenset[Role]:
     """The roles written with commas between.

@@ -173,13 +173,25 @@ def import_results(
     bundle: Annotated[Path, typer.Argument(help="考试结果包 .examresults")],
     identity: IdentityFile,
     *,
+    despite_findings: Annotated[
+        bool, typer.Option(help="考点日志封存或恢复过而对不上时，由两名组长批准仍然导入")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="为什么仍然导入；会记入审计日志")] = "",
+    approved_by: ApprovedBy = None,
+    approval_file: ApprovalFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a centre's results bundle."""
+    """Take a centre's results bundle; two leads may do so although its log does not fit."""
+    despite = None
+    if despite_findings:
+        approvals = new_account.read_approvals(approved_by or [], approval_file or [])
+        despite = results_import.DespiteFindings(reason=reason, approvals=approvals)
     secret = read_identity(identity)
     content = read_input(bundle, bytes_max=limits.results_bytes_max, name="考试结果包")
     with open_site(data, SystemClock()) as site:
-        done = results_import.import_results(site, content, secret, actor=operator_name())
+        done = results_import.import_results(
+            site, content, secret, actor=operator_name(), despite=despite
+        )
     counts = done.manifest.counts
     say(
         f"考点 {done.manifest.centre_id}：应考 {counts.rostered}，交卷 {counts.submitted}，"
@@ -190,6 +202,7 @@ def import_results(
             if done.anomalous_sessions
             else ""
         )
+        + (f"\n经两人批准仍然导入，对不上的有：{done.findings}。" if done.findings else "")
         + ("" if done.is_new else "（已导入过，没有变化）"),
         as_json=as_json,
         centre_id=done.manifest.centre_id,
@@ -200,6 +213,7 @@ def import_results(
         absent=counts.absent,
         tasks=done.tasks,
         anomalous_sessions=done.anomalous_sessions,
+        findings=done.findings,
         is_new=done.is_new,
     )
 

@@ -32,7 +32,7 @@ from exam_server.room.folder import RoomFolder
 from exam_server.room.room_log import open_room_log
 from exam_server.room.serve import open_store, serve_room
 from exam_server.room.services import imports, set_up
-from exam_server.room.services.results import sign_and_export
+from exam_server.room.services.results import Brought, sign_and_export
 from exam_server.room.services.sitting_authority import ensure_sitting_authority
 from exam_server.tls import certificate_mark
 
@@ -248,15 +248,32 @@ def export(
         list[Path] | None,
         typer.Option(help="各密钥的口令文件，次序与 --official 相同", readable=False),
     ] = None,
+    account: Annotated[
+        list[str] | None, typer.Option(help="各官员的账号，次序与 --official 相同")
+    ] = None,
+    password_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="各账号的密码文件，次序与 --official 相同", readable=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fix the results, have two officials sign, write the bundle, and close the sitting."""
-    keys = [
-        (
-            read_input(key, bytes_max=limits.opening_key_bytes_max, name="签名密钥文件"),
-            read_secret(secret, "口令文件"),
+    keys, names = official or [], account or []
+    secrets, passwords = passphrase_file or [], password_file or []
+    if not len(keys) == len(secrets) == len(names) == len(passwords):
+        raise InputError(
+            OFFICIAL_KEY,
+            f"有 {len(keys)} 个密钥文件，{len(secrets)} 个口令文件，"
+            f"{len(names)} 个账号，{len(passwords)} 个密码文件",
         )
-        for key, secret in _pairs(official or [], passphrase_file or [])
+    brought = [
+        Brought(
+            account=name,
+            password=read_secret(password, "密码文件"),
+            key_file=read_input(key, bytes_max=limits.opening_key_bytes_max, name="签名密钥文件"),
+            passphrase=read_secret(secret, "口令文件"),
+        )
+        for key, secret, name, password in zip(keys, secrets, names, passwords, strict=True)
     ]
     folder = RoomFolder(data)
     folder.require()
@@ -264,13 +281,8 @@ def export(
     with only_user(data):
         store = open_store(folder)
         trail = open_room_log(folder, store, SystemClock())
-        bundle = sign_and_export(store, folder, trail, keys)
+        people = People(store, SystemClock())
+        bundle = sign_and_export(store, folder, trail, people, brought)
         store.close()
     write_atomically(out, bundle)
     say(f"结果已导出到 {out}，场次已归档。", as_json=as_json, out=str(out), bytes=len(bundle))
-
-
-def _pairs(keys: list[Path], passphrases: list[Path]) -> list[tuple[Path, Path]]:
-    if len(keys) != len(passphrases):
-        raise InputError(OFFICIAL_KEY, f"有 {len(keys)} 个密钥文件，{len(passphrases)} 个口令文件")
-    return list(zip(keys, passphrases, strict=True))

@@ -16,6 +16,7 @@ from exam_server.room.loading import load_room
 from exam_server.room.orders import OrderBook
 from exam_server.room.room_log import CheckpointReason, open_room_log
 from exam_server.room.services import conduct
+from exam_server.room.services.assignment import log_assignment_in_force
 from exam_server.room.services.comparison import Comparisons
 from exam_server.room.services.enrolment import JoinCodes
 from exam_server.room.services.opening_desk import OpeningDesk
@@ -65,6 +66,7 @@ def serve_room(
 def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:
     """The room as the database has it, ready to live in an event loop."""
     trail = open_room_log(folder, store, clock)
+    log_assignment_in_force(store, folder, trail)
     state = load_room(store, clock)
     ensure_sitting_authority(folder, state.sitting_id, clock)
     key, boot = folder.signing_key(), conduct.count_start(store)

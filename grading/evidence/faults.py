@@ -4,7 +4,12 @@ from enum import StrEnum
 
 import msgspec
 
-from exam_core.errors import ExamError, InputError, IntegrityError
+from exam_core.errors import ExamError, InputError, IntegrityError, declare
+from exam_core.formats.results_content import RESULTS_ALTERED
+
+ASSIGNMENT_LOG = declare(
+    "assignment.log", "分卷表与审计日志所记的不是同一份，可能被换过；停止使用并上报。"
+)
 
 
 class Layer(StrEnum):
@@ -70,14 +75,36 @@ def fault_of(layer: Layer, error: ExamError, *, admission_number: str = "") -> F
     )
 
 
-def refuse_if_room_lies(faults: tuple[Fault, ...]) -> None:
+def may_be_decided(fault: Fault) -> bool:
+    """Whether people may take a bundle in although this does not hold.
+
+    That is what follows when a room's log was set aside or put back from a backup: the log says
+    less than it should. What anybody signed, counted or wrote in a journal is never decided away.
+    """
+    match fault.layer:
+        case Layer.LOG:
+            return fault.code != RESULTS_ALTERED
+        case Layer.ASSIGNMENT:
+            return fault.code == ASSIGNMENT_LOG
+        case _:
+            return fault.layer is Layer.KIOSKS
+
+
+def refuse_if_room_lies(
+    faults: tuple[Fault, ...], *, people_decided: bool = False
+) -> tuple[Fault, ...]:
     """Raise the first thing that the room answers for.
+
+    Returns:
+        What was let through because people decided so; nothing otherwise.
 
     Raises:
         InputError: For what is malformed: `results.paper`, `results.journal`, `journal.*`.
         IntegrityError: For what was altered.
     """
+    decided = tuple(one for one in faults if people_decided and may_be_decided(one))
     for fault in faults:
-        if fault.refuses:
+        if fault.refuses and fault not in decided:
             family = InputError if fault.layer is Layer.SESSIONS else IntegrityError
             raise family(fault.code, fault.message, admission_number=fault.admission_number)
+    return decided

@@ -33,7 +33,7 @@ from exam_core.formats.results_content import (
 )
 from exam_core.keys.model import AnswerKey
 from exam_core.model.identifiers import AdmissionNumber
-from grading.evidence.faults import Fault, Layer, fault_of
+from grading.evidence.faults import ASSIGNMENT_LOG, Fault, Layer, fault_of
 from grading.evidence.journals import (
     RESULTS_RECEIPT,
     OpenedSession,
@@ -45,9 +45,6 @@ from grading.evidence.kiosks import RESULTS_KIOSK_LATE, late_kiosks
 RESULTS_PAPER = declare("results.paper", "结果包与答案包不是同一套试卷，请核对两个文件。")
 RESULTS_KIOSK = declare(
     "results.kiosk", "有作答记录的考生机没有在该机位登记过，与审计日志不符；停止使用并上报。"
-)
-ASSIGNMENT_LOG = declare(
-    "assignment.log", "分卷表与审计日志所记的不是同一份，可能被换过；停止使用并上报。"
 )
 ASSIGNMENT_SESSION = declare("assignment.session", "考生所答的卷号与分卷表不同，停止使用并上报。")
 

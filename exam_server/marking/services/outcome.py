@@ -30,12 +30,16 @@ ARCHIVE_NAME = "成绩档案.examarchive"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedCentre:
-    """One centre, and the counts of its bundle; None before it came."""
+    """One centre, and the counts of its bundle; None before it came.
+
+    `findings` is what did not hold of it and two leads let through.
+    """
 
     centre_id: CentreId
     name: str
     counts: Counts | None
     sequence: int
+    findings: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ class Outcome:
                     name=centre.name,
                     counts=bundles[centre_id].manifest.counts if centre_id in bundles else None,
                     sequence=bundles[centre_id].manifest.sequence if centre_id in bundles else 0,
+                    findings=bundles[centre_id].findings if centre_id in bundles else "",
                 )
                 for centre_id, centre in centres.items()
             ),

@@ -2,9 +2,12 @@
 
 A bundle is refused only for what the centre answers for: its signatures, counts, log, assignment.
 What a kiosk did wrong is an anomaly of that kiosk's session, and everybody else's results come in.
+A room whose log had to be set aside is taken in when two leads say so, and what did not hold stays
+with the bundle.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +25,9 @@ from exam_core.formats.results_content import (
 )
 from exam_core.keys.model import AnswerKey
 from exam_core.model.identifiers import AdmissionNumber
+from exam_server.accounts.new_account import check_approvals
+from exam_server.accounts.people import People
+from exam_server.accounts.roles import GRADING_ADMINISTRATORS
 from exam_server.marking.services.anomalies import audit_text
 from exam_server.marking.site import GradingSite
 from exam_server.store import marking as rows
@@ -43,21 +49,38 @@ RESULTS_CONFLICT = declare(
     "results.conflict", "同一序号有两份不同的结果包，其中一份不对；两份都保留，向考点核查并上报。"
 )
 RESULTS_MARKED = declare("results.marked", "该考点的作答已开始评分，不能再替换结果包；请上报处理。")
+RESULTS_REASON = declare("results.reason", "请写明仍要导入的理由，例如考点封存日志的经过。")
+RESULTS_HOLDS = declare(
+    "results.holds", "结果包没有须由两人决定的问题；请去掉 --despite-findings 直接导入。"
+)
 RESULTS_CANDIDATE = declare(
     "results.candidate", "同一准考证号出现在两个考点，请核对名单后由考点重新导出。"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DespiteFindings:
+    """Two leads take a bundle in although its log does not fit; they say why.
+
+    `approvals` are passwords by the names of the leads.
+    """
+
+    reason: str
+    approvals: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedResults:
     """What an import did; `is_new` is False when the same results were there already.
 
-    `anomalous_sessions` counts those of which something does not count.
+    `anomalous_sessions` counts those of which something does not count; `findings` is what two
+    people let through, codes with how many of each.
     """
 
     manifest: ResultsManifest
     tasks: int
     anomalous_sessions: int
+    findings: str
     is_new: bool
 
 
@@ -68,23 +91,38 @@ class _Opened:
     handed_in: Sequence[ArchiveSession]
     audit_log: str
     anomalies: Mapping[AdmissionNumber, tuple[Anomaly, ...]]
+    findings: str
 
 
 def import_results(
-    site: GradingSite, data: bytes, identity: SealingIdentity, *, actor: str
+    site: GradingSite,
+    data: bytes,
+    identity: SealingIdentity,
+    *,
+    actor: str,
+    despite: DespiteFindings | None = None,
 ) -> ImportedResults:
     """Take a centre's results bundle; a refusal is logged with the digest of the file.
 
     The same file again changes nothing; a bundle with a higher sequence takes the place of the
     one before while nothing of it was marked.
 
+    Args:
+        site: The grading site.
+        data: The file.
+        identity: Its sealing identity.
+        actor: Who sits at the command line.
+        despite: Two leads who take it in although the room's log does not fit.
+
     Raises:
-        InputError: `results.*`, `journal.malformed`, `journal.frame`, `seal.key`, `signature.*`.
+        InputError: `results.*`, `journal.malformed`, `journal.frame`, `seal.key`, `signature.*`;
+            `access.refused`.
         IntegrityError: `results.*`, `seal.open`, `signature.*`, `audit.*`, `assignment.*`.
-        StateError: `grading.no_key`, `results.sequence`, `results.sitting`, `results.marked`.
+        StateError: `grading.no_key`, `results.sequence`, `results.sitting`, `results.marked`,
+            `results.holds`; `account.approval`, `pair.*`, `access.wait`.
     """
     try:
-        return _take(site, data, identity, actor=actor)
+        return _take(site, data, identity, actor=actor, despite=despite)
     except ExamError as error:
         site.audit.record(
             "results_refused",
@@ -96,14 +134,24 @@ def import_results(
 
 
 def _take(
-    site: GradingSite, data: bytes, identity: SealingIdentity, *, actor: str
+    site: GradingSite,
+    data: bytes,
+    identity: SealingIdentity,
+    *,
+    actor: str,
+    despite: DespiteFindings | None,
 ) -> ImportedResults:
+    if despite:
+        if not despite.reason:
+            raise InputError(RESULTS_REASON, "没有写理由")
+        people = People(site.store, site.clock)
+        check_approvals(people, despite.approvals, GRADING_ADMINISTRATORS)
     paper = site.paper()
     with site.store.transaction() as db:
         centres = list(rows.centres(db).values())
         task_salt, _ = rows.site(db)
     manifest, content, centre = _verified(data, identity, centres)
-    opened = _open(manifest, content, paper.key, centre)
+    opened = _open(manifest, content, paper.key, centre, people_decided=despite is not None)
     tasks = [
         (paper.place_of[task.ref], task)
         for task in marking_tasks(paper.key, opened.handed_in, task_salt)
@@ -117,6 +165,7 @@ def _take(
             file_sha256=digest,
             audit_log=opened.audit_log,
             imported_utc_ms=site.clock.utc_ms(),
+            findings=opened.findings,
         ),
         tasks,
     )
@@ -124,10 +173,21 @@ def _take(
         manifest=manifest,
         tasks=len(tasks),
         anomalous_sessions=len(opened.anomalies),
+        findings=opened.findings,
         is_new=is_new,
     )
     if not is_new:
         return done
+    if despite:
+        site.audit.record(
+            "results_taken_despite",
+            actors=tuple(despite.approvals),
+            subject=manifest.centre_id,
+            sequence=manifest.sequence,
+            sha256=digest,
+            findings=opened.findings,
+            reason=despite.reason,
+        )
     site.audit.record(
         "results_imported",
         actors=(actor,),
@@ -220,10 +280,18 @@ def _verified(
 
 
 def _open(
-    manifest: ResultsManifest, content: ResultsContent, key: AnswerKey, centre: CentreDescriptor
+    manifest: ResultsManifest,
+    content: ResultsContent,
+    key: AnswerKey,
+    centre: CentreDescriptor,
+    *,
+    people_decided: bool,
 ) -> _Opened:
     room = examine_room(manifest, content, key, centre)
-    refuse_if_room_lies(room.faults)
+    decided = refuse_if_room_lies(room.faults, people_decided=people_decided)
+    if people_decided and not decided:
+        raise StateError(RESULTS_HOLDS, "日志、分卷与登记都相符")
+    counted = Counter(one.code for one in decided)
     return _Opened(
         manifest=manifest,
         people=sorted(
@@ -237,6 +305,7 @@ def _open(
         anomalies={
             one.session.admission_number: one.anomalies for one in room.sessions if one.anomalies
         },
+        findings=" ".join(f"{code}={count}" for code, count in counted.items()),
     )
 
 

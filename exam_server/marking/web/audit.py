@@ -22,6 +22,7 @@ ACTIONS_ZH = {
     "key_imported": "导入答案包",
     "results_imported": "导入考试结果",
     "results_refused": "考试结果被拒",
+    "results_taken_despite": "两人批准导入对不上的结果",
     "session_anomalous": "作答记录有异常",
     "serving_started": "网页开启",
     "serving_stopped": "网页关闭",

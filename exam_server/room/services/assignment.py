@@ -12,17 +12,21 @@ from exam_core.formats.assignment import (
     Assignment,
     assignment_digest,
     draw_assignment,
+    parse_assignment,
     sign_assignment,
 )
+from exam_core.formats.audit_log import AUDIT_MALFORMED, AuditEntry
+from exam_core.formats.canonical import decode_canonical
+from exam_core.formats.dsse import unverified_payload
 from exam_core.model.identifiers import PaperId, SittingId
-from exam_core.model.states import SITTING_STATE
+from exam_core.model.states import SITTING_STATE, SittingState
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.folder import read_input, write_atomically
 from exam_server.room.folder import RoomFolder
 from exam_server.room.services.roster_rows import candidate_of
 from exam_server.store import room as tables
-from exam_server.store.engine import Db
+from exam_server.store.engine import Db, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +69,42 @@ def assign_forms(
     sitting.form_seed = seed.hex()
     sitting.assignment_sha256 = digest
     write_atomically(room.assignment_file(digest), signed)
+    _record(trail, table, digest)
+    return Assigned(table=table, sha256=digest)
+
+
+def log_assignment_in_force(store: Store, room: RoomFolder, trail: AuditTrail) -> None:
+    """Write the line of the sitting's table again when the log's last one is of another.
+
+    A line is durable before its transaction is, so a draw that was taken back leaves a line that
+    is not true; what counts is the last line before the opening. After it nothing is mended: a
+    log without the line is then a finding for people.
+
+    Raises:
+        InputError: `file.unreadable`, `assignment.malformed`, `audit.malformed`.
+        IntegrityError: `assignment.other`.
+        StorageError: `storage.full`, `storage.failed`.
+    """
+    with store.transaction() as db:
+        sitting = tables.find_sitting(db)
+        if sitting is None or sitting.state != SittingState.PREPARED:
+            return
+        digest = sitting.assignment_sha256
+    if not digest:
+        return
+    entries = [
+        decode_canonical(line, AuditEntry, AUDIT_MALFORMED, "审计日志") for line in trail.lines()
+    ]
+    drawn = [one for one in entries if one.action == "forms_assigned"]
+    if not drawn or drawn[-1].details["assignment_sha256"] != digest:
+        payload, _ = unverified_payload(read_assignment(room, digest))
+        _record(trail, parse_assignment(payload), digest)
+
+
+def _record(trail: AuditTrail, table: Assignment, digest: str) -> None:
     trail.record(
         "forms_assigned",
-        subject=sitting.sitting_id,
+        subject=table.sitting_id,
         assignment_sha256=digest,
         algorithm=table.algorithm,
         form_seed=table.seed,
@@ -75,7 +112,6 @@ def assign_forms(
         candidates=len(table.rows),
         spares=len(table.spares),
     )
-    return Assigned(table=table, sha256=digest)
 
 
 def read_assignment(room: RoomFolder, assignment_sha256: str) -> bytes:

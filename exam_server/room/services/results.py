@@ -38,6 +38,9 @@ from exam_core.model.states import (
     next_sitting_state,
 )
 from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.new_account import check_person
+from exam_server.accounts.people import People
+from exam_server.accounts.roles import RESULTS_SIGNERS
 from exam_server.folder import write_atomically
 from exam_server.room.folder import RoomFolder
 from exam_server.room.room_log import CheckpointReason
@@ -91,6 +94,16 @@ class Signer:
 
     account: str
     session_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What an official brings to the command line: an account, and the key with its passphrase."""
+
+    account: str
+    password: str
+    key_file: bytes
+    passphrase: str
 
 
 class _Witness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -269,36 +282,46 @@ def bring_signature(
 
 
 def sign_and_export(
-    store: Store, room: RoomFolder, trail: AuditTrail, keys: Sequence[tuple[bytes, str]]
+    store: Store,
+    room: RoomFolder,
+    trail: AuditTrail,
+    people: People,
+    brought: Sequence[Brought],
 ) -> bytes:
-    """All steps at one command line, where the officials stand side by side.
+    """All steps at one command line, where the officials stand side by side; slow.
 
-    Nothing is fixed before there are keys enough that open. Results that were out are given again.
+    Nothing is fixed before there are keys enough that open, each with an account of its own.
+    Results that were out are given again.
 
     Args:
         store: The room's database.
         room: Its folder.
         trail: Its audit log.
-        keys: Key file and passphrase of each official who has not signed yet.
+        people: The accounts of the room.
+        brought: What each official who has not signed yet brings.
 
     Raises:
-        InputError: As `fix_results`.
+        InputError: `access.refused`, and as `fix_results`.
         IntegrityError: `official.key`, `results.one_official`, `results.no_official`, and as
             the steps.
-        StateError: As the steps.
+        StateError: `pair.role`, `access.wait`, and as the steps.
         StorageError: As the steps.
     """
     if state_on_disk(store) is not SittingState.CLOSED:
-        opened = [open_official_key(data, passphrase) for data, passphrase in keys]
+        opened = [(one, open_official_key(one.key_file, one.passphrase)) for one in brought]
         draft = read_draft(store, room)
         signed = len(draft.signed_by) if draft else 0
         if signed + len(opened) < core_limits.officials_min:
             code = RESULTS_ONE_OFFICIAL if signed + len(opened) else RESULTS_NO_OFFICIAL
             raise IntegrityError(code, f"须 {core_limits.officials_min} 名官员签名")
-        draft = fix_results(store, room, trail, actors=("命令行",))
-        for key in opened:
-            mark = key_id(public_key_of(key))
-            signer = Signer(account=f"命令行 {mark[:8]}", session_key=mark)
+        accounts = tuple(one.account for one in brought)
+        if len(set(accounts)) < len(accounts):
+            raise StateError(OFFICIAL_SAME_PERSON, "两名官员给的是同一个账号")
+        for one in brought:
+            check_person(people, one.account, one.password, RESULTS_SIGNERS)
+        draft = fix_results(store, room, trail, actors=accounts)
+        for one, key in opened:
+            signer = Signer(account=one.account, session_key=f"command line {one.account}")
             add_signature(store, room, trail, signer, digest=draft.digest, key=key)
     return export_results(store, room, trail)
 

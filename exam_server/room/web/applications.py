@@ -11,7 +11,7 @@ from exam_core.errors import ExamError, InputError
 from exam_core.protocol.http import encode_body, problem_of, status_of
 from exam_server.accounts.pairs import PairDesk
 from exam_server.accounts.people import People
-from exam_server.accounts.roles import Role
+from exam_server.accounts.roles import RESULTS_SIGNERS, Role
 from exam_server.room.web import pair_acts
 from exam_server.room.web.compare_api import compare_routes
 from exam_server.room.web.context import RoomContext
@@ -21,7 +21,7 @@ from exam_server.room.web.opening import opening_routes
 from exam_server.room.web.pair_acts import PAIRING
 from exam_server.room.web.proctor import ENROLLERS, WATCHERS, proctor_routes
 from exam_server.room.web.record_sheet import record_sheet_routes
-from exam_server.room.web.results import SIGNERS, results_routes
+from exam_server.room.web.results import results_routes
 from exam_server.room.web.staff import READERS, staff_routes
 from exam_server.web.application import PAGE_MISSING, build_application
 from exam_server.web.pages import MenuEntry
@@ -53,7 +53,7 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
             MenuEntry(path="/staff", label="考务", roles=frozenset(READERS)),
             MenuEntry(path=PAIRS_PATH, label="两人确认", roles=frozenset(PAIRING)),
             MenuEntry(path="/staff/record-sheet", label="记录单", roles=frozenset(READERS)),
-            MenuEntry(path="/results", label="结果", roles=frozenset(SIGNERS)),
+            MenuEntry(path="/results", label="结果", roles=frozenset(RESULTS_SIGNERS)),
             MenuEntry(path="/staff/audit", label="审计日志", roles=frozenset(READERS)),
         ),
         routes=[

@@ -13,7 +13,7 @@ from exam_core.errors import ExamError, IntegrityError
 from exam_core.formats.officials import OFFICIAL_KEY
 from exam_core.model.states import OVER_STATES, SittingState
 from exam_server import limits
-from exam_server.accounts.roles import Role
+from exam_server.accounts.roles import RESULTS_SIGNERS
 from exam_server.room.services import results
 from exam_server.room.services.results import ResultsDraft
 from exam_server.room.views import SITTING_TITLES
@@ -28,14 +28,12 @@ from exam_server.web.permissions import (
     wants_json,
 )
 
-SIGNERS = (Role.STAFF, Role.CHIEF)
-
 
 def results_routes() -> list[BaseRoute]:
     """The routes of this module."""
-    sign_here = done_by(*SIGNERS)
+    sign_here = done_by(*RESULTS_SIGNERS)
     return [
-        GuardedRoute("/results", show_results, permission=readable_by(*SIGNERS)),
+        GuardedRoute("/results", show_results, permission=readable_by(*RESULTS_SIGNERS)),
         GuardedRoute("/results/fix", fix, permission=sign_here, methods=["POST"]),
         GuardedRoute("/results/sign", sign, permission=sign_here, methods=["POST"]),
         GuardedRoute("/results/export", export, permission=sign_here, methods=["POST"]),

@@ -31,12 +31,17 @@ from grading.records import ArchiveCandidate, ArchiveSession
 
 
 class StoredBundle(NamedTuple):
-    """The bundle in force of one centre; `audit_log` holds the room's lines, verbatim."""
+    """The bundle in force of one centre; `audit_log` holds the room's lines, verbatim.
+
+    `findings` are the codes that did not hold and that two people let through, with how many of
+    each; empty for a bundle that held.
+    """
 
     manifest: ResultsManifest
     file_sha256: str
     audit_log: str
     imported_utc_ms: int
+    findings: str = ""
 
 
 class StoredAnomaly(NamedTuple):
@@ -100,6 +105,7 @@ def bundles(db: Session) -> dict[CentreId, StoredBundle]:
             file_sha256=row.file_sha256,
             audit_log=row.audit_log,
             imported_utc_ms=row.imported_utc_ms,
+            findings=row.findings,
         )
         for row in rows
     }
@@ -128,6 +134,7 @@ def add_bundle(
             manifest=encode_canonical(bundle.manifest),
             audit_log=bundle.audit_log,
             imported_utc_ms=bundle.imported_utc_ms,
+            findings=bundle.findings,
         )
     )
     _add_rows(

@@ -54,6 +54,7 @@ class BundleRow(Base):
     manifest: Mapped[Bytes]  # canonical ResultsManifest
     audit_log: Mapped[str] = mapped_column(Text)  # the room's lines, verbatim
     imported_utc_ms: Mapped[Millis]
+    findings: Mapped[str] = mapped_column(Text)  # codes that two people let through; else empty
 
 
 class GradedCandidateRow(Base):

@@ -19,13 +19,15 @@ from exam_core.formats.trust_root import encode_root
 from exam_core.model.states import SittingState
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import SystemClock
+from exam_server.folder import STORAGE_FULL
 from exam_server.room.folder import RoomFolder
 from exam_server.room.serve import open_store
 from exam_server.room.services import imports, set_up
-from exam_server.room.services.assignment import read_assignment
+from exam_server.room.services.assignment import log_assignment_in_force, read_assignment
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
 from tests.support import builders
+from tests.support.audit_logs import read_entries
 from tests.support.room_world import (
     Delivery,
     RoomWorld,
@@ -206,6 +208,12 @@ def table_of(room: Room) -> tuple[Assignment, str]:
     return verify_assignment(signed, room.folder.centre()), digest
 
 
+def drawn(room: Room) -> list[str]:
+    """The digests of the tables that the log names, in order."""
+    entries = read_entries(room.trail.lines())
+    return [one.details["assignment_sha256"] for one in entries if one.action == "forms_assigned"]
+
+
 def test_the_assignment_is_signed_and_its_digest_logged(room: Room) -> None:
     """The table in the folder is the one that everybody writes, and the log names it."""
     with room.store.transaction() as db:
@@ -231,6 +239,45 @@ def test_a_new_package_assigns_the_forms_anew(room: Room) -> None:
     assert (table.package_sequence, len(table.form_numbers), table.seed) == (2, 9, "11" * 32)
     assert digest != former
     assert room.folder.assignment_file(former).exists()
+
+
+def test_a_draw_that_was_taken_back_is_not_what_the_log_ends_with(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next start writes the line of the table in force again, and only then and once."""
+    table, digest = table_of(room)
+    newer = deliver(room.folder.centre(), forms=9, sequence=2)
+
+    def full(*_: object) -> None:
+        raise StorageError(STORAGE_FULL, "磁盘已满")
+
+    monkeypatch.setattr(RoomFolder, "report_state", full)
+    with pytest.raises(StorageError):
+        room.import_package(newer.package, newer.opening)
+    assert table_of(room) == (table, digest)
+    assert drawn(room)[-1] != digest
+
+    for _ in range(2):
+        log_assignment_in_force(room.store, room.folder, room.trail)
+
+    assert drawn(room)[-1] == digest
+    assert drawn(room).count(digest) == 2
+
+
+def test_after_the_opening_no_line_of_the_table_is_written(room: Room) -> None:
+    """What the log does not say then is for people to judge; nor is there one before a draw."""
+    room.folder.audit_file.write_bytes(b"")
+    room.trail = AuditTrail(room.folder.audit_file, SystemClock())
+    for field, value in (("state", str(SittingState.OPENED)), ("assignment_sha256", "")):
+        with room.store.transaction() as db:
+            sitting = tables.find_sitting(db)
+            assert sitting is not None
+            sitting.state = str(SittingState.PREPARED)
+            setattr(sitting, field, value)
+
+        log_assignment_in_force(room.store, room.folder, room.trail)
+
+    assert drawn(room) == []
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -8,18 +8,21 @@ import pytest
 
 from exam_core import limits
 from exam_core.errors import ExamError, InputError
+from exam_core.formats.audit_log import split_lines
 from exam_core.formats.officials import seal_official_key
 from exam_core.formats.results_bundle import open_results
 from exam_core.model.states import SittingState
 from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.people import People
 from exam_server.clock import SystemClock
 from exam_server.room.cli import app
 from exam_server.room.serve import open_store
-from exam_server.room.services.results import sign_and_export
+from exam_server.room.services.results import Brought, sign_and_export
 from exam_server.store import room as tables
 from tests.support import builders
+from tests.support.audit_logs import read_entries
 from tests.support.room_pages import WEB_PAGE, Pages
-from tests.support.room_world import RoomWorld
+from tests.support.room_world import CHEAP, PASSWORD, RoomWorld
 
 PASSPHRASE = "the official's own words"
 
@@ -134,11 +137,17 @@ def test_the_command_line_does_all_steps(
     for number, key in enumerate(keys):
         (folder / f"k{number}").write_bytes(key)
 
-    def export(out: str, *numbers: int, secrets: int = 9) -> bytes:
+    (folder / "password").write_text(PASSWORD + "\n")
+
+    def export(
+        out: str, *numbers: int, secrets: int = 9, who: tuple[str, ...] = ("zhang", "zhao")
+    ) -> bytes:
         words = ["export-results", "--data", str(world.folder.path), "--out", str(folder / out)]
         for number in numbers:
             words += ["--official", str(folder / f"k{number}")]
         words += ["--passphrase-file", str(folder / "p")] * min(len(numbers), secrets)
+        for name in who[: len(numbers)]:
+            words += ["--account", name, "--password-file", str(folder / "password")]
         app(words, standalone_mode=False)
         return (folder / out).read_bytes()
 
@@ -147,11 +156,22 @@ def test_the_command_line_does_all_steps(
             export("early", *numbers)
     with pytest.raises(InputError, match=r"official\.key"):
         export("early", 0, 1, secrets=1)
+    with pytest.raises(ExamError, match=r"official\.same_person"):
+        export("early", 0, 1, who=("zhao", "zhao"))
+    with pytest.raises(ExamError, match=r"pair\.role"):
+        export("early", 0, 1, who=("zhao", "wang"))
+    (folder / "password").write_text("not the password\n")
+    with pytest.raises(ExamError, match=r"access\.refused"):
+        export("early", 0, 1)
+    (folder / "password").write_text(PASSWORD + "\n")
     assert not world.folder.draft_file.exists()
     first = export("first", 0, 2)
     assert export("second") == first
     manifest, _ = open_results(first, builders.GRADING_IDENTITY, world.folder.centre())
     assert manifest.counts.rostered == 4
+    entries = read_entries(split_lines(world.folder.audit_file.read_bytes()))
+    actors = [one.actors for one in entries if one.action.startswith("results_")]
+    assert actors == [("zhang", "zhao"), ("zhang",), ("zhao",), ("zhang", "zhao")]
 
 
 def test_the_command_line_goes_on_with_what_was_signed(
@@ -163,6 +183,8 @@ def test_the_command_line_goes_on_with_what_was_signed(
     pages.request("POST", "/results/fix", "zhao")
     sign(pages, "zhao", keys[0])
     trail = AuditTrail(world.folder.audit_file, SystemClock())
-    bundle = sign_and_export(pages.store, world.folder, trail, [(keys[1], PASSPHRASE)])
+    people = People(pages.store, SystemClock(), CHEAP)
+    own = Brought(account="zhang", password=PASSWORD, key_file=keys[1], passphrase=PASSPHRASE)
+    bundle = sign_and_export(pages.store, world.folder, trail, people, [own])
     pages.store.close()
     open_results(bundle, builders.GRADING_IDENTITY, world.folder.centre())

@@ -80,6 +80,7 @@ def _create_what_came_in() -> None:
         sa.Column("manifest", sa.LargeBinary(), nullable=False),
         sa.Column("audit_log", sa.Text(), nullable=False),
         sa.Column("imported_utc_ms", sa.BigInteger(), nullable=False),
+        sa.Column("findings", sa.Text(), nullable=False),
         _centre_fk("results_bundle"),
         sa.PrimaryKeyConstraint("centre_id", name=op.f("pk_results_bundle")),
     )
