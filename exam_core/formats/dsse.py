@@ -31,7 +31,11 @@ SIGNATURE_REPEATED = declare(
     "signature.repeated", "同一密钥签了两次，不能算两人；请退回总部由不同的人签名。"
 )
 SIGNATURE_THRESHOLD = declare(
-    "signature.threshold", "可信签名人数不足；请联系总部核对签名与信任根。"
+    "signature.threshold", "签名人数不足；请退回总部，由还没有签名的人补签。"
+)
+SIGNATURE_UNKNOWN_KEY = declare(
+    "signature.unknown_key",
+    "有签名者不在可信名单内，其余签名不够；请先核对信任根是否最新，再向总部核实签名人。",
 )
 
 _SIGNATURE_MARK = b'"keyid":'
@@ -134,7 +138,8 @@ def verify_signatures(
 
     Raises:
         InputError: `signature.malformed`, `signature.type`.
-        IntegrityError: `signature.invalid`, `signature.repeated`, `signature.threshold`.
+        IntegrityError: `signature.invalid`, `signature.repeated`, `signature.threshold`, and in its
+            place `signature.unknown_key` when somebody whom we do not know signed as well.
     """
     if threshold < 1:
         raise ValueError("threshold must be at least 1")
@@ -158,9 +163,11 @@ def verify_signatures(
             raise IntegrityError(SIGNATURE_INVALID, "签名不对", keyid=signature.keyid)
         signers.append(signature.keyid)
     if len(signers) < threshold:
+        unknown = len(envelope.signatures) - len(signers)
         raise IntegrityError(
-            SIGNATURE_THRESHOLD,
-            f"需要 {threshold} 个可信签名，只有 {len(signers)} 个",
+            SIGNATURE_UNKNOWN_KEY if unknown else SIGNATURE_THRESHOLD,
+            f"需要 {threshold} 个可信签名，只有 {len(signers)} 个"
+            + (f"；另有 {unknown} 个签名来自不认识的密钥" if unknown else ""),
             threshold=threshold,
             signers=len(signers),
         )

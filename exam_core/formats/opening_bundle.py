@@ -41,6 +41,10 @@ OPENING_ALTERED = declare("opening.altered", "启封包内容与签名不符，�
 OPENING_MISMATCH = declare(
     "opening.mismatch", "启封包与试卷包、场次或考点不是一套，请核对两个文件的来源。"
 )
+OPENING_OTHER_KEY = declare(
+    "opening.other_key",
+    "启封包是按本考点另一把启封密钥做的；请把本考点现用的考点文件送总部，由总部重做启封包。",
+)
 
 MAGIC = b"EXOP1\n"
 HEADER_TYPE = "application/vnd.gongyuan.opening-header.v1+json"
@@ -181,22 +185,32 @@ def check_fits(
     """Refuse a bundle of another centre, another key of it, another sitting or another package.
 
     Raises:
-        IntegrityError: `opening.mismatch`, saying which.
+        IntegrityError: `opening.mismatch`, saying which; `opening.other_key`.
     """
-    for is_same, message in (
-        (header.centre_id == centre.centre_id, f"启封包是考点 {header.centre_id} 的"),
+    for is_same, code, message in (
+        (
+            header.centre_id == centre.centre_id,
+            OPENING_MISMATCH,
+            f"启封包是考点 {header.centre_id} 的",
+        ),
         (
             header.recipient_sha256 == recipient_fingerprint(centre.opening_recipient),
+            OPENING_OTHER_KEY,
             "启封包是按本考点的另一把启封密钥做的",
         ),
-        (header.sitting_id == sitting_id, f"启封包属于场次 {header.sitting_id}"),
+        (
+            header.sitting_id == sitting_id,
+            OPENING_MISMATCH,
+            f"启封包属于场次 {header.sitting_id}",
+        ),
         (
             (header.paper_id, header.manifest_sha256) == (paper_id, manifest_sha256),
+            OPENING_MISMATCH,
             "启封包属于另一个试卷包",
         ),
     ):
         if not is_same:
-            raise IntegrityError(OPENING_MISMATCH, message)
+            raise IntegrityError(code, message)
 
 
 def unwrap_bundle(file: OpeningFile, opening_identity: SealingIdentity) -> LockedBundle:

@@ -20,6 +20,7 @@ from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.formats.centre_descriptor import CentreDescriptor
 from exam_core.formats.dsse import (
     SIGNATURE_THRESHOLD,
+    SIGNATURE_UNKNOWN_KEY,
     add_signature,
     sign_envelope,
     unverified_payload,
@@ -151,7 +152,7 @@ def verify_results_envelope(
     try:
         payload, signers = verify_signatures(envelope, _PAYLOAD_TYPE, trusted, 1)
     except IntegrityError as error:
-        if error.code != SIGNATURE_THRESHOLD:
+        if error.code not in {SIGNATURE_THRESHOLD, SIGNATURE_UNKNOWN_KEY}:
             raise
         raise IntegrityError(RESULTS_NO_CENTRE, "考点没有签名") from error
     if centre_id not in signers:

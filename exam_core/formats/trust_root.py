@@ -115,7 +115,7 @@ def verify_by_root(envelope: bytes, payload_type: str, root: TrustRoot) -> Signe
     Raises:
         InputError: `signature.malformed`, `signature.type`.
         IntegrityError: `signature.invalid`, `signature.repeated`, `signature.threshold`,
-            `signature.office`.
+            `signature.unknown_key`, `signature.office`.
     """
     verified = verify_signatures(envelope, payload_type, root.trusted(), root.threshold)
     offices = {key_id(key): office for key, office in root.keys.items()}

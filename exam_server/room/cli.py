@@ -157,13 +157,15 @@ def import_package(
     """Verify and keep the paper package and its opening bundle."""
     folder = RoomFolder(data)
     folder.require()
-    imports.refuse_answer_key(package, opening)
     with only_user(data):
         store = open_store(folder)
+        trail = open_room_log(folder, store, SystemClock(), actor=operator_name())
+        with imports.refusals_logged(trail):
+            imports.refuse_answer_key(package, opening)
         manifest = imports.import_package(
             store,
             folder,
-            open_room_log(folder, store, SystemClock(), actor=operator_name()),
+            trail,
             package=package,
             opening=read_input(opening, bytes_max=limits.opening_bundle_bytes_max, name="启封包"),
         )
@@ -197,13 +199,15 @@ def import_roster(
     """Seat the candidates and draw their forms."""
     folder = RoomFolder(data)
     folder.require()
-    imports.refuse_answer_key(roster)
     with only_user(data):
         store = open_store(folder)
+        trail = open_room_log(folder, store, SystemClock(), actor=operator_name())
+        with imports.refusals_logged(trail):
+            imports.refuse_answer_key(roster)
         drawn = imports.import_roster(
             store,
             folder,
-            open_room_log(folder, store, SystemClock(), actor=operator_name()),
+            trail,
             roster=read_input(roster, bytes_max=limits.package_bytes_max, name="名单"),
             seed_hex=seed,
             replaces=replace,

@@ -93,8 +93,8 @@ def rotate_headquarters_keys(
 
     Raises:
         InputError: `publish.offices`, `publish.threshold`.
-        IntegrityError: `signature.threshold`, `signature.office`, when the signers are not those
-            that the present root asks for.
+        IntegrityError: `signature.threshold`, `signature.unknown_key`, `signature.office`, when the
+            signers are not those that the present root asks for.
     """
     private_keys = _draw(offices)
     keys = {file.public_key: file.office for file in staying} | _public(private_keys)

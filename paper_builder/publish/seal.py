@@ -112,8 +112,8 @@ def seal_paper(
     Raises:
         InputError: `publish.centre`, `publish.signers`, `publish.sequence`, `opening.code_*`,
             `seal.key`, `key.malformed`, `package.*`, `publish.image`.
-        IntegrityError: `signature.threshold`, `signature.office`, when the signers are not those
-            that the root asks for.
+        IntegrityError: `signature.threshold`, `signature.unknown_key`, `signature.office`, when the
+            signers are not those that the root asks for.
     """
     shares = share_forms(centres, len(draft.forms))
     _check_signers(keys)
@@ -247,8 +247,8 @@ def sign_centre_file(data: bytes, keys: Sequence[PrivateSigningKey], root: Trust
 
     Raises:
         InputError: `centre.malformed`, `publish.signers`, `seal.key`, `signing.key`.
-        IntegrityError: `signature.threshold`, `signature.office`, when the signers are not those
-            that the root asks for.
+        IntegrityError: `signature.threshold`, `signature.unknown_key`, `signature.office`, when the
+            signers are not those that the root asks for.
     """
     _check_signers(keys)
     signed = sign_centre(parse_centre(data), list(keys))

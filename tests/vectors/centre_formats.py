@@ -87,7 +87,12 @@ def assignment() -> Iterator[Made]:
     renamed = [candidate(1), candidate(2, name="冒名者")]
     again = encode_canonical(builders.assignment(roster=renamed))
     for name, data, error, claim in (
-        ("stranger", sign_assignment(good, KEYS.stranger), "signature.threshold", "not the centre"),
+        (
+            "stranger",
+            sign_assignment(good, KEYS.stranger),
+            "signature.unknown_key",
+            "not the centre",
+        ),
         ("altered", flip(signed, 40), "signature.invalid", "one letter of the payload changed"),
         ("cut", signed[:-1], "signature.malformed", "cut short"),
         ("swapped", changed(rows=swapped), "assignment.draw", "two forms are exchanged"),

@@ -115,7 +115,7 @@ def _root_updates(folder: Folder) -> Iterator[Made]:
     )
     skipped = builders.root(version=3, keys=keys)
     for name, root, who, error, claim in (
-        ("new-alone", following, signers[1:], "signature.threshold", "the old setter is missing"),
+        ("new-alone", following, signers[1:], "signature.unknown_key", "the old setter is missing"),
         ("old-alone", following, BOTH, "root.successors", "the new setter is missing"),
         ("skipped", skipped, signers, "root.version", "version 2 was skipped"),
         ("again", builders.root(), BOTH, "root.version", "the present version once more"),
@@ -202,7 +202,7 @@ def paper_package() -> Iterator[Made]:
         (
             "stranger",
             _package_file(manifest, body, signers=[KEYS.setter, KEYS.stranger]),
-            "signature.threshold",
+            "signature.unknown_key",
             "the second signer is unknown",
         ),
         ("suite", resigned(suite="gm1"), "package.suite", "another suite"),

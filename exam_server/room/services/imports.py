@@ -6,11 +6,12 @@ the sitting's package. What an import that failed wrote is removed.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from exam_core import limits as core_limits
-from exam_core.errors import ExamError, InputError, StateError, declare
+from exam_core.errors import ExamError, InputError, IntegrityError, StateError, declare
 from exam_core.formats.assignment import roster_digest
 from exam_core.formats.opening_bundle import OpeningHeader, check_fits, read_opening_file
 from exam_core.formats.package_manifest import Manifest
@@ -31,6 +32,10 @@ from exam_server.store import room as tables
 from exam_server.store.engine import Store
 
 PACKAGE_SITTING = declare("package.sitting", "试卷包属于另一场次；一个数据文件夹只办一场考试。")
+PACKAGE_SAME_SEQUENCE = declare(
+    "package.same_sequence",
+    "同一序号出现了两个内容不同的试卷包；两份都不要使用，请总部核实后用更高的序号重新制包。",
+)
 PACKAGE_FORMS = declare("package.forms", "试卷包的卷数少于名单人数；请总部补做试卷或核对名单。")
 KEY_NOT_HERE = declare(
     "key.not_here", "这是答案包，只能交阅卷点；请立即从本机移走并报告，考场没有保留任何内容。"
@@ -60,25 +65,38 @@ def import_package(
     nothing. Until the paper is opened a higher sequence replaces the package, and the same package
     may come with another opening bundle. The highest sequence stays in the database whatever
     happens to the files. That package, bundle, centre and sitting belong together is known here,
-    from the bundle's signed header; that the bundle opens needs the centre's key.
+    from the bundle's signed header; that the bundle opens needs the centre's key. What is refused
+    leaves a line in the log.
 
     Raises:
         InputError: `package.*`, `signature.*`, `opening.malformed`, `opening.forms`, `file.*`.
         IntegrityError: `package.altered`, `opening.altered`, `opening.mismatch`,
-            `signature.*`.
-        StateError: `package.sequence`, `package.sitting`, `package.forms`, `sitting.state`.
+            `opening.other_key`, `signature.*`.
+        StateError: `package.sequence`, `package.same_sequence`, `package.sitting`,
+            `package.forms`, `sitting.state`.
         StorageError: `storage.full`, `storage.failed`, `machine.registry`; the former package
             stays.
     """
     incoming = room.incoming_package_file
     copy_input(package, incoming, bytes_max=limits.package_bytes_max, name="试卷包")
     try:
-        verified = verify_package(FileSource(incoming, name="试卷包"), room.root())
-        header = read_opening_file(opening, room.root()).header
-        _keep(store, room, trail, verified, opening, header)
+        with refusals_logged(trail):
+            verified = verify_package(FileSource(incoming, name="试卷包"), room.root())
+            header = read_opening_file(opening, room.root()).header
+            _keep(store, room, trail, verified, opening, header)
     finally:
         incoming.unlink(missing_ok=True)
     return verified.manifest
+
+
+@contextmanager
+def refusals_logged(trail: AuditTrail) -> Iterator[None]:
+    """Write a line for a package or bundle that is refused; a full disk is no refusal."""
+    try:
+        yield
+    except (InputError, IntegrityError, StateError) as error:
+        trail.record("package_refused", code=error.code)
+        raise
 
 
 def _keep(  # noqa: PLR0917  one caller, above
@@ -278,10 +296,16 @@ def _refuse_replacement(
         )
     if row.package_sha256 == digest:
         return
-    if manifest.sequence <= row.sequence:
+    if manifest.sequence == row.sequence:
+        raise StateError(
+            PACKAGE_SAME_SEQUENCE,
+            f"已导入过序号 {row.sequence} 的另一个试卷包",
+            sequence=manifest.sequence,
+        )
+    if manifest.sequence < row.sequence:
         raise StateError(
             PACKAGE_SEQUENCE,
-            f"试卷包序号 {manifest.sequence} 不高于已导入的 {row.sequence}",
+            f"试卷包序号 {manifest.sequence} 低于已导入的 {row.sequence}",
             sequence=manifest.sequence,
         )
     if row.state != SittingState.PREPARED:

@@ -24,6 +24,7 @@ INCIDENTS = frozenset(
         "log_set_aside",
         "opening_key_refused",
         "opening_refused",
+        "package_refused",
         "paper_reopened",
         "roster_replaced",
         "room_time_extended",

@@ -140,6 +140,7 @@ ACTION_TITLES = {
     "centre_installed": "安装考点签名文件",
     "account_added": "新建账号",
     "package_imported": "导入试卷包",
+    "package_refused": "试卷包或启封包被拒",
     "roster_imported": "导入名单",
     "roster_replaced": "更换名单",
     "forms_assigned": "分卷（已签名）",

@@ -15,6 +15,7 @@ from exam_core.formats.centre_descriptor import sign_centre
 from exam_core.formats.trust_root import encode_root
 from exam_server.room.folder import RoomFolder
 from tests.support import builders
+from tests.support.audit_logs import read_entries
 from tests.support.room_world import (
     PASSPHRASE,
     PASSWORD,
@@ -219,5 +220,7 @@ def test_an_answer_key_has_no_business_in_the_room(world: RoomWorld, tmp_path: P
         ("import-roster", *data, key),
     ):
         assert_refused(exam_server(*arguments), "key.not_here")
+        last = read_entries(world.folder.audit_file.read_bytes().splitlines())[-1]
+        assert (last.action, last.details) == ("package_refused", {"code": "key.not_here"})
     for file in world.folder.path.rglob("*"):
         assert not file.is_file() or b"the answer to everything" not in file.read_bytes()

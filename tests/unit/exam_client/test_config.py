@@ -167,7 +167,7 @@ def test_a_root_that_does_not_follow_changes_nothing() -> None:
 
     with refuses(IntegrityError, "root.successors"):
         install_root(files, FOLDER, update=sign_root_update(NEXT, OLD), centre=None)
-    with refuses(IntegrityError, "signature.threshold"):
+    with refuses(IntegrityError, "signature.unknown_key"):
         install_root(files, FOLDER, update=UPDATE, centre=None)
     files.fault = lambda _call, name, _path: OSError(errno.EIO, "off") if name == "read" else None
     with refuses(StorageError, "client.disk"):

@@ -87,7 +87,7 @@ def test_what_does_not_hold_is_not_kept() -> None:
         _fetch(_cache(files), sha256="ab" * 32)
     with refuses(IntegrityError, "package.other"):
         _fetch(_cache(files), sitting_id=SittingId("S-OTHER"))
-    with refuses(IntegrityError, "signature.threshold"):
+    with refuses(IntegrityError, "signature.unknown_key"):
         _fetch(_cache(files), forged)
 
     assert files.contents() == {}
@@ -99,9 +99,9 @@ def test_a_refused_package_is_not_fetched_again() -> None:
     forged = builders.package(keys=[builders.SETTER, builders.STRANGER])
     cache = _cache(files)
 
-    with refuses(IntegrityError, "signature.threshold"):
+    with refuses(IntegrityError, "signature.unknown_key"):
         _fetch(cache, forged)
-    with refuses(IntegrityError, "signature.threshold"):
+    with refuses(IntegrityError, "signature.unknown_key"):
         cache.download(hashlib.sha256(forged).hexdigest())
     with pytest.raises(ExamError):
         _fetch(cache, PACKAGE[:-1] + b"x", sha256=SHA256)

@@ -90,7 +90,7 @@ def test_another_centre_cannot_use_its_key_for_it() -> None:
     with refuses(IntegrityError, "assignment.other"):
         verify_assignment(other, builders.centre())
     stranger = sign_assignment(TABLE, builders.STRANGER)
-    with refuses(IntegrityError, "signature.threshold"):
+    with refuses(IntegrityError, "signature.unknown_key"):
         verify_assignment(stranger, builders.centre())
 
 

@@ -65,10 +65,18 @@ def test_order_and_strangers_do_not_matter() -> None:
     assert verify(sign_envelope(b"x", KIND, [STRANGER, APPROVER, SETTER])) == b"x"
 
 
-@pytest.mark.parametrize("keys", [[], [SETTER], [STRANGER], [SETTER, STRANGER]])
-def test_too_few_trusted_signers_are_refused(keys: list[Any]) -> None:
-    """One person alone, or one with a stranger, is not two."""
-    with refuses(IntegrityError, "signature.threshold") as caught:
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ([], "signature.threshold"),
+        ([SETTER], "signature.threshold"),
+        ([STRANGER], "signature.unknown_key"),
+        ([SETTER, STRANGER], "signature.unknown_key"),
+    ],
+)
+def test_too_few_trusted_signers_are_refused(keys: list[Any], code: str) -> None:
+    """One person alone, or one with a stranger, is not two; a stranger is told."""
+    with refuses(IntegrityError, code) as caught:
         verify(sign_envelope(b"payload", KIND, keys))
     assert caught.value.facts["threshold"] == 2
 

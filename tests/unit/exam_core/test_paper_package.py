@@ -196,8 +196,11 @@ def test_swapped_members_are_refused() -> None:
 
 def test_two_of_headquarters_must_sign() -> None:
     """One signer, or one with a stranger, is refused."""
-    for keys in ([SETTER], [SETTER, STRANGER]):
-        with refuses(IntegrityError, "signature.threshold"):
+    for keys, code in (
+        ([SETTER], "signature.threshold"),
+        ([SETTER, STRANGER], "signature.unknown_key"),
+    ):
+        with refuses(IntegrityError, code):
             verify_package(package(keys=keys), root())
 
 

@@ -90,8 +90,8 @@ def test_old_and_new_people_change_the_root_together() -> None:
     ("signers", "code"),
     [
         ([], "signature.threshold"),
-        ([SETTER, NEW_SETTER, NEW_APPROVER], "signature.threshold"),
-        ([NEW_SETTER, NEW_APPROVER], "signature.threshold"),
+        ([SETTER, NEW_SETTER, NEW_APPROVER], "signature.unknown_key"),
+        ([NEW_SETTER, NEW_APPROVER], "signature.unknown_key"),
         ([SETTER, SETTER, NEW_SETTER, NEW_APPROVER], "signature.repeated"),
         ([SETTER, APPROVER], "root.successors"),
         ([SETTER, APPROVER, NEW_SETTER], "root.successors"),
@@ -160,7 +160,7 @@ def test_a_descriptor_without_headquarters_is_refused() -> None:
     """Neither an unsigned file nor a stranger's signature makes a centre."""
     with refuses(InputError, "signature.malformed"):
         verify_centre(encode_centre(centre()), root())
-    with refuses(IntegrityError, "signature.threshold"):
+    with refuses(IntegrityError, "signature.unknown_key"):
         verify_centre(sign_centre(centre(), [SETTER, STRANGER]), root())
 
 

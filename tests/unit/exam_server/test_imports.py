@@ -13,7 +13,7 @@ from exam_core.formats.assignment import (
     check_roster_unchanged,
     verify_assignment,
 )
-from exam_core.formats.audit_log import verify_lines
+from exam_core.formats.audit_log import AuditEntry, verify_lines
 from exam_core.formats.centre_descriptor import CentreDescriptor, sign_centre
 from exam_core.formats.trust_root import encode_root
 from exam_core.model.states import SittingState
@@ -38,15 +38,21 @@ from tests.support.room_world import (
 )
 
 Files = dict[str, str]
+LOG = "audit.jsonl"
 
 
-def snapshot(folder: RoomFolder) -> Files:
+def snapshot(folder: RoomFolder, *, but: str = "lock") -> Files:
     """The digest of every file that an import could touch."""
     return {
         str(file.relative_to(folder.path)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in folder.path.rglob("*")
-        if file.is_file() and not file.name.startswith(("room.db", "lock"))
+        if file.is_file() and not file.name.startswith(("room.db", "lock", but))
     }
+
+
+def log_of(folder: RoomFolder) -> list[AuditEntry]:
+    """The lines of the log."""
+    return read_entries(folder.audit_file.read_bytes().splitlines())
 
 
 class Room:
@@ -111,12 +117,14 @@ def test_a_bad_package_changes_nothing(
     room: Room, spoil: Callable[[Delivery], bytes], code: str | None
 ) -> None:
     """Wrong kind, truncated, longer, altered, one signer, another sitting, too few forms."""
-    before, sitting = snapshot(room.folder), room.sitting()
+    before, sitting = snapshot(room.folder, but=LOG), room.sitting()
     with pytest.raises(ExamError) as refusal:
         room.import_package(spoil(room.world.delivery))
     assert refusal.value.exit_status == 2
     assert code is None or refusal.value.code == code
-    assert snapshot(room.folder) == before
+    assert snapshot(room.folder, but=LOG) == before
+    last = log_of(room.folder)[-1]
+    assert (last.action, last.details) == ("package_refused", {"code": refusal.value.code})
     assert room.sitting() == sitting
 
 
@@ -132,7 +140,7 @@ def bundle_of(delivery: Delivery, centre: CentreDescriptor, **fields: object) ->
         (lambda *_: b"nonsense", "opening.malformed"),
         (lambda delivery, _: delivery.package, "opening.malformed"),
         (lambda delivery, _: delivery.opening[:-9], "opening.altered"),
-        (lambda delivery, _: bundle_of(delivery, builders.centre()), "opening.mismatch"),
+        (lambda delivery, _: bundle_of(delivery, builders.centre()), "opening.other_key"),
         (
             lambda delivery, centre: bundle_of(
                 delivery, msgspec.structs.replace(centre, centre_id="C02")
@@ -171,13 +179,15 @@ def test_a_bad_opening_bundle_changes_nothing(
     room: Room, spoil: Callable[[Delivery, CentreDescriptor], bytes], code: str
 ) -> None:
     """What does not belong together shows at import, days before anybody comes with a key."""
-    before = snapshot(room.folder)
+    before = snapshot(room.folder, but=LOG)
     with pytest.raises(ExamError) as refusal:
         room.import_package(
             room.world.delivery.package, spoil(room.world.delivery, room.folder.centre())
         )
     assert refusal.value.code == code
-    assert snapshot(room.folder) == before
+    assert snapshot(room.folder, but=LOG) == before
+    last = log_of(room.folder)[-1]
+    assert (last.action, last.details) == ("package_refused", {"code": refusal.value.code})
 
 
 def test_the_same_package_again_is_no_change_of_package(room: Room) -> None:
@@ -461,11 +471,11 @@ def test_another_bundle_is_taken_until_the_paper_is_opened(room: Room) -> None:
             row = tables.find_sitting(db)
             assert row is not None
             row.state = str(state)
-        before = snapshot(room.folder)
+        before = snapshot(room.folder, but=LOG)
         with pytest.raises(ExamError, match=r"sitting\.state"):
             room.import_package(package, other)
         room.import_package(package, good)
-        assert snapshot(room.folder) == before
+        assert snapshot(room.folder, but=LOG) == before
 
 
 def test_a_failed_import_keeps_the_former_bundle(

@@ -18,6 +18,7 @@ import pytest
 from exam_core.crypto.signing import PrivateSigningKey, public_key_of
 from exam_core.errors import ExamError
 from exam_core.formats import opening_bundle, results_bundle
+from exam_core.formats.audit_log import AuditEntry
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.dsse import sign_envelope
 from exam_core.formats.paper_package import MAGIC, PAYLOAD_TYPE, verify_package
@@ -30,6 +31,7 @@ from exam_server.room.serve import open_store
 from exam_server.room.services import imports
 from exam_server.store.engine import Store
 from tests.support import builders
+from tests.support.audit_logs import read_entries
 from tests.support.room_world import Delivery, deliver, initialise_room
 
 SETTER, APPROVER = builders.SETTER, builders.APPROVER
@@ -145,10 +147,13 @@ RULES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: package(keys=[APPROVER, APPROVER_2]),
         "signature.office",
     ),
-    "the setter and a stranger": (lambda: package(keys=[SETTER, STRANGER]), "signature.threshold"),
-    "two strangers": (lambda: package(keys=[STRANGER, CENTRE]), "signature.threshold"),
-    "the centre's own key": (lambda: package(keys=[CENTRE]), "signature.threshold"),
-    "the setter and the centre": (lambda: package(keys=[SETTER, CENTRE]), "signature.threshold"),
+    "the setter and a stranger": (
+        lambda: package(keys=[SETTER, STRANGER]),
+        "signature.unknown_key",
+    ),
+    "two strangers": (lambda: package(keys=[STRANGER, CENTRE]), "signature.unknown_key"),
+    "the centre's own key": (lambda: package(keys=[CENTRE]), "signature.unknown_key"),
+    "the setter and the centre": (lambda: package(keys=[SETTER, CENTRE]), "signature.unknown_key"),
     "a stranger in the approver's name": (
         lambda: under(id_of(APPROVER), STRANGER),
         "signature.invalid",
@@ -159,11 +164,11 @@ RULES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "the approver under an unknown name": (
         lambda: under("00" * 32, APPROVER),
-        "signature.threshold",
+        "signature.unknown_key",
     ),
     "the approver's name in capitals": (
         lambda: under(id_of(APPROVER).upper(), APPROVER),
-        "signature.threshold",
+        "signature.unknown_key",
     ),
     "seventeen signatures": (
         lambda: enveloped(lambda e: e.update(signatures=e["signatures"][:1] * 17)),
@@ -343,7 +348,7 @@ RULES: dict[str, tuple[Callable[[], bytes], str]] = {
     "another version": (lambda: b"EXPK2\n" + package()[6:], "package.malformed"),
     # What the room knows
     "a lower sequence": (lambda: package(sequence=4), "package.sequence"),
-    "the same sequence, other content": (lambda: package(sequence=5), "package.sequence"),
+    "the same sequence, other content": (lambda: package(sequence=5), "package.same_sequence"),
     "another exam": (lambda: package(exam_id="E2025"), "package.sitting"),
     "another sitting": (lambda: package(sitting_id="S2026-2"), "package.sitting"),
     "a package without its opening bundle": (package, "opening.mismatch"),
@@ -368,11 +373,12 @@ class HeldRoom:
         )
 
     def contents(self) -> dict[str, bytes]:
-        """Every file that an import could touch."""
-        return {
-            str(path): path.read_bytes()
-            for path in [*(self.folder.path / "packages").iterdir(), self.folder.audit_file]
-        }
+        """Every file that an import could touch, but for the log."""
+        return {str(path): path.read_bytes() for path in (self.folder.path / "packages").iterdir()}
+
+    def log(self) -> list[AuditEntry]:
+        """The lines of the log."""
+        return read_entries(self.folder.audit_file.read_bytes().splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -389,9 +395,9 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldRoom]:
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_room_refuses(room: HeldRoom, name: str) -> None:
-    """The file is refused with the code of its fault, and the room is as it was."""
+    """The file is refused with the code of its fault, logged, and the room is as it was."""
     make, code = RULES[name]
-    before = room.contents()
+    before, lines = room.contents(), room.log()
 
     with pytest.raises(ExamError) as caught:
         room.take(make())
@@ -399,6 +405,8 @@ def test_a_room_refuses(room: HeldRoom, name: str) -> None:
     assert caught.value.code == code
     assert caught.value.advice
     assert room.contents() == before
+    (line,) = room.log()[len(lines) :]
+    assert (line.action, line.details) == ("package_refused", {"code": code})
 
 
 @pytest.mark.parametrize(

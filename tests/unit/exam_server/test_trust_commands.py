@@ -171,7 +171,7 @@ def test_a_root_that_one_side_did_not_sign_is_not_installed(
 ) -> None:
     """The present root stays, byte for byte."""
     before = (world.folder.path / "root.json").read_bytes()
-    for signers, code in ((OLD, "root.successors"), (NEW, "signature.threshold")):
+    for signers, code in ((OLD, "root.successors"), (NEW, "signature.unknown_key")):
         (tmp_path / "u").write_bytes(sign_root_update(next_root(), signers))
         with refuses(IntegrityError, code):
             run("install-root", tmp_path / "u", "--data", world.folder.path)

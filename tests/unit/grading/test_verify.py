@@ -290,7 +290,7 @@ def test_a_table_that_a_stranger_made_up_is_told_in_full() -> None:
     content = msgspec.structs.replace(CONTENT, assignment=made_up)
 
     assert codes_of(content, Layer.ASSIGNMENT) == [
-        "signature.threshold",
+        "signature.unknown_key",
         "assignment.draw",
         "assignment.log",
         "assignment.session",

@@ -177,10 +177,15 @@ def test_progress_counts_forms_and_bundles(draft: PaperDraft) -> None:
     assert sum(told) == 4
 
 
-@pytest.mark.parametrize("signers", [["setter"], ["setter", "stranger"]])
-def test_too_few_trusted_signers_are_refused(draft: PaperDraft, signers: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("signers", "code"),
+    [(["setter"], "signature.threshold"), (["setter", "stranger"], "signature.unknown_key")],
+)
+def test_too_few_trusted_signers_are_refused(
+    draft: PaperDraft, signers: list[str], code: str
+) -> None:
     """One of two, or a stranger beside one, is not enough: nothing is made."""
-    with refuses(IntegrityError, "signature.threshold"):
+    with refuses(IntegrityError, code):
         _seal(draft, keys=[builders.signing_key(name) for name in signers])
 
 
@@ -324,7 +329,7 @@ def test_one_person_cannot_replace_the_keys() -> None:
         public_key=public_key_of(first.private_keys["setter"]),
         private_key=first.private_keys["setter"],
     )
-    with refuses(IntegrityError, "signature.threshold"):
+    with refuses(IntegrityError, "signature.unknown_key"):
         rotate_headquarters_keys(
             first.root, signers=[setter], staying=[], offices=["setter", "approver"], threshold=2
         )
