@@ -59,6 +59,22 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return made
 
 
+def test_results_that_hold_need_no_two_people(desk: Desk) -> None:
+    """Taking a bundle in despite findings needs a reason, two leads, and a finding."""
+    plain = (desk.folder / "room.examresults", "--identity", desk.folder / "grading.key")
+    words: list[str | Path] = [*plain, "--despite-findings"]
+    assert desk.code("import-results", *words) == "results.reason"
+    words += ["--reason", "考点封存日志"]
+    assert desk.code("import-results", *words) == "account.approval"
+    for name in ("zhou", "wu"):
+        password = desk.folder / "password"
+        new = ("--name", name, "--roles", "lead", "--password-file", password)
+        desk.run("add-account", *new)
+        words += ["--approved-by", name, "--approval-file", password]
+    assert desk.code("import-results", *words) == "results.holds"
+    desk.run("import-results", *plain)
+
+
 def test_each_wrong_file_is_refused_with_its_code(desk: Desk) -> None:
     """A file of the wrong kind, damaged, sealed to others, unreadable: nothing is taken in."""
     folder = desk.folder
