@@ -27,6 +27,7 @@ event_interval_ms = 500  # between two patches of the seat map
 # Files
 audit_line_bytes_max = 64 * KIB
 audit_log_bytes_max = 64 * MIB  # a day of 5,000 candidates writes 20 MiB
+checkpoints_bytes_max = 4 * MIB  # a month of one every 5 minutes, of 400 bytes each
 config_bytes_max = 64 * KIB
 assignment_bytes_max = 4 * MIB  # 5,000 rows of 200 bytes, in base64
 root_bytes_max = 1 * MIB

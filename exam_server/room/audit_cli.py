@@ -133,7 +133,7 @@ def _examine(
 ) -> tuple[str, LogReport]:
     origin = room_origin(centre.centre_id, SittingId(sitting))
     lines = read_input(log, bytes_max=limits.audit_log_bytes_max, name="审计日志")
-    notes = read_input(checkpoints, bytes_max=limits.audit_log_bytes_max, name="检查点文件")
+    notes = read_input(checkpoints, bytes_max=limits.checkpoints_bytes_max, name="检查点文件")
     report = examine_log(
         split_lines(lines),
         split_checkpoints(notes),

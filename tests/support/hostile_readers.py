@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from exam_client import limits as client_limits
 from exam_core.crypto.sealing import recipient_of
 from exam_core.formats import journal, opening_bundle, paper_package, results_bundle
+from exam_core.formats.assignment import verify_assignment
 from exam_core.formats.audit_log import verify_lines
 from exam_core.formats.centre_descriptor import verify_centre
+from exam_core.formats.checkpoint import open_checkpoint, room_origin, split_checkpoints
 from exam_core.formats.journal_recovery import recover_segment
 from exam_core.formats.opening_bundle import read_opening_file
 from exam_core.formats.opening_key import open_opening_key
@@ -106,6 +108,15 @@ def _audit() -> Iterator[tuple[str, Maker]]:
     yield from any_head(b"")
 
 
+def _checkpoint() -> Iterator[tuple[str, Maker]]:
+    """Also of exactly the size that is read, with notes by the hundred thousand."""
+    yield from _some_plain()
+    size = server_limits.checkpoints_bytes_max
+    yield from any_head(b"", size=size)
+    yield "signature lines", hostile_files.repeated(b"", "— x A\n".encode(), size=size)
+    yield "empty notes", hostile_files.repeated(b"", "\n— \n".encode(), size=size)
+
+
 def _archive() -> Iterator[tuple[str, Maker]]:
     yield from _some_plain()
     yield from any_head(ARCHIVE_MAGIC + b"0" * 64 + b"\n")
@@ -126,6 +137,15 @@ def _read_audit(path: Path) -> object:
             line.removesuffix(b"\n")
             for line in iter(lambda: file.readline(server_limits.audit_line_bytes_max + 1), b"")
         )
+
+
+def _read_checkpoints(path: Path) -> object:
+    notes = split_checkpoints(
+        read_input(path, bytes_max=server_limits.checkpoints_bytes_max, name="检查点文件")
+    )
+    centre = builders.centre()
+    origin = room_origin(centre.centre_id, builders.SITTING_ID)
+    return [open_checkpoint(note, origin=origin, key=centre.signing_key) for note in notes]
 
 
 READERS: dict[str, Reader] = {
@@ -179,6 +199,14 @@ READERS: dict[str, Reader] = {
         reports=True,  # a giant string that no cell uses makes a sound roster no worse
     ),
     "audit log": Reader(_read_audit, _audit),
+    "checkpoint": Reader(_read_checkpoints, _checkpoint),
+    "assignment": Reader(
+        lambda path: verify_assignment(
+            read_input(path, bytes_max=server_limits.assignment_bytes_max, name="分卷表"),
+            builders.centre(),
+        ),
+        _small(server_limits.assignment_bytes_max),
+    ),
     "root": Reader(
         lambda path: parse_root(
             read_input(path, bytes_max=server_limits.root_bytes_max, name="信任根")
