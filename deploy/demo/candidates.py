@@ -86,10 +86,10 @@ def seat_everybody(seating: Seating) -> Candidates:
     """Enrol all kiosks with the proctor's codes and let everybody log in."""
     codes, room_code = join_codes(seating.room)
     folders, running = seating.folders, seating.room
-    windows = [
-        _open_window(seating, person, codes[person.seat_id], room_code)
-        for person in seating.roster[:WINDOWS]
-    ]
+    windows = []
+    for person in seating.roster[:WINDOWS]:
+        enrol_kiosk(seating, person.seat_id, codes[person.seat_id])
+        windows.append(open_window(seating, person, person.seat_id, room_code))
     plan = {
         "kiosk_url": running.kiosk_url,
         "console_url": running.console_url,
@@ -124,12 +124,10 @@ def kill_one_window(candidates: Candidates) -> None:
     """SIGKILL the first kiosk in the middle of its answers, and start it again."""
     window = candidates.windows[0]
     wait_until(
-        lambda: _said(window.report, "recorded") >= _SAVES_BEFORE_KILL, 60, "the kiosk did not work"
+        lambda: said(window.report, "recorded") >= _SAVES_BEFORE_KILL, 60, "the kiosk did not work"
     )
-    window.process.send_signal(signal.SIGKILL)
-    window.process.wait()
-    window.kills += 1
-    window.process = _start_robot(window.data, window.plan, window.report, window.log)
+    kill_window(window)
+    start_again(window)
 
 
 def wait_for_receipts(candidates: Candidates, steps: Steps, total: int, within_s: float) -> None:
@@ -161,31 +159,43 @@ def stop_everybody(candidates: Candidates) -> None:
         stop(process)
 
 
-def _open_window(seating: Seating, person: Candidate, join_code: str, room_code: str) -> Window:
-    folders = seating.folders
-    data = folders.seats / person.seat_id
+def enrol_kiosk(seating: Seating, seat_id: str, join_code: str) -> None:
+    """Install a kiosk for a seat and enrol it with the seat's code."""
+    data = seating.folders.seats / seat_id
     run(
-        *("exam-client", "install", "--data", data, "--seat", person.seat_id),
+        *("exam-client", "install", "--data", data, "--seat", seat_id),
         *("--root", seating.root, "--centre", seating.centre),
         *("--kiosk-url", seating.room.kiosk_url, "--console-url", seating.room.console_url),
     )
     run("exam-client", "enrol", "--data", data, "--join-code", join_code)
-    plan = folders.seats / f"window-{person.seat_id}.plan.json"
+
+
+def open_window(seating: Seating, person: Candidate, seat_id: str, room_code: str) -> Window:
+    """A person sits down at the enrolled kiosk of this seat."""
+    folders = seating.folders
+    plan = folders.seats / f"window-{seat_id}.plan.json"
     pictures = str(folders.pictures.resolve()) if seating.settings.pictures else ""
     parts = sum(len(item.parts) for item in seating.items)
     pace_ms = int(seating.settings.sitting_s * 1000 * _PACE_SHARE / parts)
     script = seating.script_of(person, room_code)
     _write_private(plan, {**script, "pictures": pictures, "pace_ms": pace_ms})
-    report = folders.seats / f"window-{person.seat_id}.report.json"
-    log = folders.logs / f"kiosk-{person.seat_id}.log"
-    return Window(
-        seat=person.seat_id,
-        data=data,
-        plan=plan,
-        report=report,
-        log=log,
-        process=_start_robot(data, plan, report, log),
-    )
+    data = folders.seats / seat_id
+    report = folders.seats / f"window-{seat_id}.report.json"
+    log = folders.logs / f"kiosk-{seat_id}.log"
+    process = _start_robot(data, plan, report, log)
+    return Window(seat=seat_id, data=data, plan=plan, report=report, log=log, process=process)
+
+
+def kill_window(window: Window, by: signal.Signals = signal.SIGKILL) -> None:
+    """The kiosk of this window ends without a word."""
+    window.process.send_signal(by)
+    window.process.wait()
+    window.kills += 1
+
+
+def start_again(window: Window) -> None:
+    """The kiosk of this window is switched on again."""
+    window.process = _start_robot(window.data, window.plan, window.report, window.log)
 
 
 def _start_robot(data: Path, plan: Path, report: Path, log: Path) -> subprocess.Popen[bytes]:
@@ -195,7 +205,8 @@ def _start_robot(data: Path, plan: Path, report: Path, log: Path) -> subprocess.
     return start((*command, "--plan", plan, "--report", report), log=log, env=env)
 
 
-def _said(report: Path, field: str) -> int:
+def said(report: Path, field: str) -> int:
+    """A number that a window's program reports; 0 before it has."""
     try:
         return int(json.loads(report.read_text()).get(field, 0))
     except (OSError, ValueError):
@@ -204,7 +215,7 @@ def _said(report: Path, field: str) -> int:
 
 def _all_done(candidates: Candidates, show: Any) -> bool:
     processes = (candidates.simulation, *(window.process for window in candidates.windows))
-    done = sum(bool(_said(window.report, "is_done")) for window in candidates.windows)
+    done = sum(bool(said(window.report, "is_done")) for window in candidates.windows)
     show(done + candidates.simulation_log.read_text().count('"screen": "receipt"'))
     return all(process.poll() is not None for process in processes)
 

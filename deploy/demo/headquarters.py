@@ -28,11 +28,11 @@ class Sealed:
     opening_code: str
 
 
-def import_bank(folders: Folders, steps: Steps) -> None:
-    """Import the sample bank and print its coverage."""
+def import_bank(folders: Folders, steps: Steps, source: Path = SAMPLE_BANK) -> None:
+    """Import a bank and print its coverage."""
     bank = folders.hq / "bank.sqlite"
     folders.hq.mkdir(parents=True)
-    run("paper-builder", "import", SAMPLE_BANK, "--bank", bank)
+    run("paper-builder", "import", source, "--bank", bank)
     steps.console.print(run("paper-builder", "coverage", "--bank", bank), highlight=False)
 
 

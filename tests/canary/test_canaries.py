@@ -1,71 +1,49 @@
 """Between import and close nothing of the paper or its key lies in the clear at the centre.
 
-A whole exam with real processes, whose room, kiosks, logs and core folder stand on an ext4 image of
-their own, so that the raw scan also sees blocks that were freed. Server and kiosks are killed with
-SIGABRT and SIGKILL with core files allowed. What is looked for is every stem, material, explanation
-and marking point, in every spelling that a program of ours could give it.
+A whole exam with real processes, whose room, kiosks, logs, temporary files, caches and core folder
+stand on an ext4 image of their own, so that the raw scan also sees blocks that were freed. A
+kiosk's process is killed, another's is killed and its candidate goes on at a spare machine, the
+server is killed twice; core files are allowed. Every text of the bank begins and ends with a
+random canary of its kind; they are looked for in every spelling that a program of ours could give
+them, and so is every key that opens a form or a journal.
 """
 
-import base64
-import json
+import contextlib
 import os
 import resource
-import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from rich.console import Console
 
-from deploy.demo import candidates as seats
-from deploy.demo import conductor, room
-from deploy.demo.folders import Folders
-from deploy.demo.processes import start, stop, wait_ready
-from deploy.demo.progress import Steps
-from deploy.demo.settings import DemoSettings
-from paper_builder.assembly.draft import PaperDraft
+from deploy.demo.candidates import said
+from exam_core.model.identifiers import SessionId
+from tests.support import canaries
+from tests.support.canaries import KEY_KINDS, SHOWN_KINDS, spellings
+from tests.support.canary_day import CentreOnImage, Day, hold, own_folders, prepare
+from tests.support.disk_scan import all_files, raw_pages
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).resolve().parents[2]
 IMAGE_BYTES = 256 * 2**20
-SITTING_S = 25
-NEEDLE_CHARS = 12
-"""So much of a text is looked for: enough to be itself, little enough to survive a page's end."""
 CONTROL = "对照金丝雀：这一句写在盘上又被删去"
 
 
-class CentreOnImage(Folders):
-    """Room, logs and cores on the image; headquarters, scripts and the grading site elsewhere."""
-
-    image: Path
-
-    @property
-    def room(self) -> Path:
-        """The exam centre's server."""
-        return self.image / "room"
-
-    @property
-    def logs(self) -> Path:
-        """What the programs said."""
-        return self.image / "logs"
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """An exam that was held: its paper, its disk, and what was in the server's memory."""
 
-    draft: PaperDraft
+    day: Day
     folder: Path
     disk: bytes
     is_image: bool
     memory: bytes
-    submitted: int
+    reports: list[dict[str, Any]]
+    sessions: list[SessionId]
 
 
 @pytest.fixture(scope="module")
@@ -92,99 +70,35 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path,
 
 
 @pytest.fixture(scope="module")
-def held(disk: tuple[Path, Path, bool], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
-    """The exam: everybody writes, two kiosks and the server are killed, everybody hands in."""
+def held(disk: tuple[Path, Path, bool], tmp_path_factory: pytest.TempPathFactory) -> Held:
+    """The exam: everybody writes, kiosks and the server are killed, everybody hands in."""
     image, mount, is_image = disk
     folders = CentreOnImage(tmp_path_factory.mktemp("exam") / "out")
     object.__setattr__(folders, "image", mount)
     cores = mount / "cores"
     for folder in (folders.usb, folders.seats, folders.vault, folders.logs, cores):
         folder.mkdir(parents=True, exist_ok=True)
-    settings = DemoSettings(
-        seed="ca" * 32, sitting_s=SITTING_S, teams=1, pictures=False, out=folders.out
-    )
-    steps = Steps(Console(quiet=True))
-    prepared = conductor._prepare(settings, folders, steps)
     _plant_control(mount)
-    for person in prepared.roster:
-        (mount / "seats" / person.seat_id).mkdir(parents=True, mode=0o700)
-        (folders.seats / person.seat_id).symlink_to(mount / "seats" / person.seat_id)
-    limits = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
-    before, path = Path.cwd(), os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(ROOT)
-    os.chdir(cores)
-    try:
-        memory, reports = _hold(settings, folders, steps, prepared)
-        yield Held(
-            draft=prepared.draft,
-            folder=mount,
-            disk=_raw(image) if is_image else _files(mount),
-            is_image=is_image,
-            memory=memory,
-            submitted=sum(bool(one.get("receipt")) for one in reports),
-        )
-    finally:
-        os.chdir(before)
-        resource.setrlimit(resource.RLIMIT_CORE, limits)
-        if path is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = path
-
-
-def _hold(
-    settings: DemoSettings,
-    folders: CentreOnImage,
-    steps: Steps,
-    prepared: conductor.Prepared,
-) -> tuple[bytes, list[dict[str, Any]]]:
-    """The day; returns the server's memory in the middle of it, and what the kiosks report."""
-    running = room.start_room(folders, prepared.room_passwords)
-    people = seats.seat_everybody(
-        seats.Seating(
-            settings=settings,
-            folders=folders,
-            room=running,
-            roster=prepared.roster,
-            items=prepared.draft.items,
-            centre=prepared.centre,
-        )
+    with own_folders(mount):
+        day = prepare(folders)
+        limits = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
+        try:
+            with contextlib.chdir(cores):
+                memory, reports = hold(day)
+        finally:
+            resource.setrlimit(resource.RLIMIT_CORE, limits)
+    with sqlite3.connect(f"file:{folders.room}/room.db?mode=ro", uri=True) as database:
+        sessions = [SessionId(one) for (one,) in database.execute("SELECT session_id FROM session")]
+    return Held(
+        day=day,
+        folder=mount,
+        disk=raw_pages(image) if is_image else all_files(mount),
+        is_image=is_image,
+        memory=memory,
+        reports=reports,
+        sessions=sessions,
     )
-    server = running.process
-    try:
-        room.wait_for_log_ins(running, settings.candidates, seats.LOG_IN_S)
-        room.open_paper(running, folders, prepared.sealed.opening_code)
-        room.confirm_presence_and_start(running)
-        seats.kill_one_window(people)
-        other = people.windows[1]
-        other.process.send_signal(signal.SIGABRT)
-        other.process.wait()
-        other.process = seats._start_robot(other.data, other.plan, other.report, other.log)
-        memory = _memory_of(server.pid)
-        server.send_signal(signal.SIGABRT)
-        server.wait()
-        server = _start_again(running, folders)
-        room.open_paper(running, folders, prepared.sealed.opening_code)
-        seats.wait_for_receipts(people, steps, settings.candidates, SITTING_S + seats.AFTER_END_S)
-        room.end_sitting(running)
-        reports = seats.reports(people)
-    finally:
-        seats.stop_everybody(people)
-        stop(server)
-    os.sync()
-    return memory, reports
-
-
-def _start_again(running: room.Room, folders: CentreOnImage) -> "subprocess.Popen[bytes]":
-    ready = folders.room / "run" / "ready.json"
-    ready.unlink()
-    ports = [str(urlsplit(url).port) for url in (running.kiosk_url, running.console_url)]
-    command = ("exam-server", "serve", "--data", folders.room, "--kiosk-port", ports[0])
-    log = folders.logs / "room-again.log"
-    process = start((*command, "--console-port", ports[1]), log=log)
-    wait_ready(process, ready, log)
-    return process
 
 
 def _plant_control(mount: Path) -> None:
@@ -195,60 +109,9 @@ def _plant_control(mount: Path) -> None:
     os.sync()
 
 
-def spellings(text: str) -> dict[str, bytes]:
-    """The ways in which a text could lie on a disk or in memory, each long enough to be told."""
-    start = text[:NEEDLE_CHARS]
-    raw = start.encode()
-    found = {
-        "UTF-8": raw,
-        "UTF-16": start.encode("utf-16-le"),
-        "UTF-32": start.encode("utf-32-le"),
-        "JSON escapes": json.dumps(start)[1:-1].encode(),
-        "hex": raw.hex().encode(),
-    }
-    for offset in range(3):
-        coded = base64.b64encode(bytes(offset) + raw)
-        found[f"base64 at {offset}"] = coded[4 if offset else 0 : len(coded) // 4 * 4 - 4]
-    return found
-
-
-def _memory_of(pid: int) -> bytes:
-    """Every readable, writable mapping of a process, without its empty pages."""
-    pieces = []
-    with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
-        for line in maps:
-            place, access, *_ = line.split()
-            if not access.startswith("rw"):
-                continue
-            first, end = (int(part, 16) for part in place.split("-"))
-            try:
-                memory.seek(first)
-                pieces.append(memory.read(end - first))
-            except (OSError, OverflowError):
-                continue  # the kernel's own pages
-    return _without_empty_pages(b"\0".join(pieces))
-
-
-def _without_empty_pages(data: bytes) -> bytes:
-    pages = (data[at : at + 4096] for at in range(0, len(data), 4096))
-    return b"".join(page for page in pages if page.strip(b"\0"))
-
-
-def _raw(image: Path) -> bytes:
-    """Every page of the image that is not empty; those of deleted files are among them."""
-    with image.open("rb") as file:
-        pages = iter(partial(file.read, 4096), b"")
-        return b"".join(page for page in pages if page.strip(b"\0"))
-
-
-def _files(folder: Path) -> bytes:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return b"\0".join(path.read_bytes() for path in files)
-
-
 def _say_where(held: Held, hits: list[str]) -> str:
     """The hits, and the files that have texts in the clear, for who has to find out why."""
-    text = hits[0].partition(" as ")[0] if hits else ""
+    text = hits[0].partition(" (")[0] if hits else ""
     named = [
         path.relative_to(held.folder).as_posix()
         for path in sorted(held.folder.rglob("*"))
@@ -259,58 +122,80 @@ def _say_where(held: Held, hits: list[str]) -> str:
     return f"{len(hits)} hits, the first {hits[:3]}, in {named or 'freed blocks'}"
 
 
-def _stems(draft: PaperDraft) -> Iterator[str]:
-    for item in draft.items:
-        yield from (text for text in (item.material,) if text)
-        yield from (part.stem for part in item.parts)
-
-
-def _key_texts(draft: PaperDraft, *, with_points: bool = True) -> Iterator[str]:
-    """What only the key holds; short ones could stand anywhere."""
-    for item in draft.items:
-        yield item.explanation
-        for part in item.parts:
-            points: tuple[Any, ...] = getattr(part.key, "marking_points", ())
-            yield from (point.text for point in points if with_points)
-
-
-def _hits(texts: Iterator[str], data: bytes) -> list[str]:
-    wanted = {text for text in texts if len(text) >= NEEDLE_CHARS}
-    assert len(wanted) > 50, "there is something to look for"
+def _canary_hits(held: Held, kinds: tuple[str, ...], data: bytes) -> list[str]:
     return [
-        f"{text[:NEEDLE_CHARS]} as {name}"
-        for text in sorted(wanted)
-        for name, spelling in spellings(text).items()
+        f"{held.day.canaries[kind]} ({kind}) as {name}"
+        for kind in kinds
+        for name, spelling in spellings(held.day.canaries[kind]).items()
         if spelling in data
     ]
+
+
+def test_the_exam_was_a_whole_one(held: Held) -> None:
+    """Everybody handed in, one of them at the spare machine; nothing kept was lost at a kill."""
+    log = (held.folder / "room" / "audit.jsonl").read_text()
+
+    assert sum(bool(one.get("receipt")) for one in held.reports) == 4
+    assert all(one.get("lost_at_restart", 0) == 0 for one in held.reports)
+    assert log.count('"action":"machine_swapped"') == 1
+    assert said(held.day.folders.swapped, "is_done") == 1
+    assert len(held.sessions) == 4
+
+
+def test_every_kind_of_text_has_its_canary(held: Held) -> None:
+    """Every text that was drawn, sealed and shown begins and ends with the canary of its kind."""
+    drawn = (held.day.folders.hq / "draw" / "paper.draft").read_text()
+
+    for kind in (*SHOWN_KINDS, *KEY_KINDS):
+        assert drawn.count(held.day.canaries[kind]) >= 5, kind
+    texts = {
+        "stem": [part.stem for item in held.day.draft.items for part in item.parts],
+        "explanation": [item.explanation for item in held.day.draft.items if item.explanation],
+    }
+    for kind, ones in texts.items():
+        canary = held.day.canaries[kind]
+        assert all(one.startswith(canary) and one.endswith(canary) for one in ones), kind
 
 
 def test_the_scan_finds_what_was_planted(held: Held) -> None:
     """Every spelling of a control that was written and deleted is found on the raw image."""
     found = [name for name, one in spellings(CONTROL).items() if one in held.disk]
 
-    assert held.submitted == 4, "the exam was a whole one"
     assert not held.is_image or found == list(spellings(CONTROL))
 
 
-def test_no_stem_lies_on_a_disk_of_the_centre(held: Held) -> None:
-    """Neither stems nor materials, in no spelling, also not in freed blocks or core files."""
-    hits = _hits(_stems(held.draft), held.disk)
+def test_no_text_of_a_form_lies_on_a_disk_of_the_centre(held: Held) -> None:
+    """Neither stems, materials nor choices, also not in freed blocks or core files."""
+    hits = _canary_hits(held, SHOWN_KINDS, held.disk)
 
     assert not hits, _say_where(held, hits)
 
 
 def test_no_key_content_lies_on_a_disk_of_the_centre(held: Held) -> None:
-    """Neither explanations nor marking points, which some candidates write as their answers."""
-    hits = _hits(_key_texts(held.draft), held.disk)
+    """Neither explanations, marking points nor accepted blanks, which candidates write, too."""
+    hits = _canary_hits(held, KEY_KINDS, held.disk)
 
     assert not hits, _say_where(held, hits)
+
+
+def test_no_key_of_a_form_or_a_journal_lies_on_a_disk_of_the_centre(held: Held) -> None:
+    """Neither the identity of a form nor a journal's key or secret, as bytes or as text."""
+    looked_for = dict(canaries.secrets_of(held.day.bundle, held.sessions))
+    hits = [
+        f"{what} as {name}"
+        for what, ways in looked_for.items()
+        for name, spelling in ways.items()
+        if spelling in held.disk
+    ]
+
+    assert len(looked_for) == len(held.day.bundle.identities) + 1 + len(held.sessions)
+    assert hits == []
 
 
 def test_no_key_content_is_in_the_servers_memory(held: Held) -> None:
     """While everybody writes, the room's process holds no explanation of any item.
 
-    Marking points are left out: candidates write them, and the room checks what they write.
+    Marking points and blanks are left out: candidates write them, and the room checks them.
     """
     assert held.memory
-    assert _hits(_key_texts(held.draft, with_points=False), held.memory) == []
+    assert _canary_hits(held, ("explanation",), held.memory) == []
