@@ -18,6 +18,7 @@ officials_min = 2  # the two-person rule
 officials_max = 8  # a chief, deputies, and one for each shift; more is a list, not an office
 root_keys_max = 8  # people at headquarters who may sign
 signatures_max = 16  # a change of root has the signers of two; more is nonsense or an attack
+envelope_rest_bytes_max = 16 * KIB  # an envelope without its payload: 16 signatures of 200 bytes
 age_header_bytes_max = 16 * KIB  # 16 recipients are 2 KiB; age readers take seconds for 60
 age_stanzas_max = 32  # each costs a key agreement; 16 recipients and what age adds as grease
 note_chars_max = 16 * KIB  # a checkpoint has 350; sixteen signatures fit

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from exam_core.errors import ExamError, InputError, StateError, StorageError, declare
 from exam_core.formats.byte_source import read_chunks
@@ -47,6 +48,22 @@ def read_input(path: Path, *, bytes_max: int, name: str) -> bytes:
     if len(data) > bytes_max:
         raise InputError(FILE_TOO_LARGE, f"{name}超过 {bytes_max} 字节")
     return data
+
+
+@contextmanager
+def open_input(path: Path, *, bytes_max: int, name: str) -> Iterator[BinaryIO]:
+    """A file from outside, open for reading; for those too large to hold beside their content.
+
+    Raises:
+        InputError: `file.unreadable`, also when reading fails inside the block; `file.too_large`.
+    """
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > bytes_max:
+                raise InputError(FILE_TOO_LARGE, f"{name}超过 {bytes_max} 字节")
+            yield file
+    except OSError as error:
+        raise InputError(FILE_UNREADABLE, f"读不了{name}：{path}", reason=str(error)) from error
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:

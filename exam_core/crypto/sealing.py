@@ -4,7 +4,7 @@ Plaintext is returned only after the whole message was verified; there is no str
 """
 
 import io
-from typing import NewType
+from typing import BinaryIO, NewType
 
 import pyrage
 
@@ -68,17 +68,31 @@ def seal(plaintext: bytes, recipients: list[Recipient]) -> bytes:
 def unseal(ciphertext: bytes, identity: SealingIdentity, *, start: int = 0) -> bytes:
     """Decrypt what was sealed to this identity; the message begins at `start`.
 
+    Raises:
+        IntegrityError: `seal.open`, for a wrong key and for altered bytes alike.
+        InputError: `seal.key`.
+    """
+    sealed = io.BytesIO(ciphertext)
+    sealed.seek(start)
+    return unseal_from(sealed, identity)
+
+
+def unseal_from(sealed: BinaryIO, identity: SealingIdentity) -> bytes:
+    """Decrypt a message that begins where `sealed` stands; the ciphertext is never held whole.
+
     The library streams into a buffer of ours, which costs one copy of the plaintext instead of
     three; a message that breaks off leaves nothing but the error.
 
     Raises:
         IntegrityError: `seal.open`, for a wrong key and for altered bytes alike.
         InputError: `seal.key`.
+        OSError: The file could not be read.
     """
     key = _identity(identity)
-    _check_header(ciphertext, start)
-    sealed, opened = io.BytesIO(ciphertext), io.BytesIO()
+    start = sealed.tell()
+    _check_header(sealed.read(limits.age_header_bytes_max))
     sealed.seek(start)
+    opened = io.BytesIO()
     try:
         pyrage.decrypt_io(sealed, opened, [key])
     except (pyrage.DecryptError, OSError) as error:
@@ -110,11 +124,11 @@ def _recipient(text: Recipient) -> pyrage.x25519.Recipient:
         raise InputError(SEAL_KEY, "接收方公钥格式不对") from error
 
 
-def _check_header(ciphertext: bytes, start: int) -> None:
+def _check_header(beginning: bytes) -> None:
     """Only binary age with a header of sane size; the library would also take the text armour."""
-    is_binary = ciphertext.startswith(_HEADER_START, start)
-    end = ciphertext.find(_HEADER_END, start, start + limits.age_header_bytes_max)
-    stanzas = ciphertext.count(_STANZA_START, start, max(end, start))
+    is_binary = beginning.startswith(_HEADER_START)
+    end = beginning.find(_HEADER_END)
+    stanzas = beginning.count(_STANZA_START, 0, max(end, 0))
     if not is_binary or end < 0 or stanzas > limits.age_stanzas_max:
         raise IntegrityError(SEAL_OPEN, "无法解密：不是加密文件或文件已损坏")
 

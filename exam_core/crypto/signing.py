@@ -57,7 +57,7 @@ def sign_bytes(message: bytes, key: PrivateSigningKey) -> bytes:
     return _private(key).sign(message)
 
 
-def signature_holds(message: bytes, signature: bytes, key: PublicSigningKey) -> bool:
+def signature_holds(message: bytes | memoryview, signature: bytes, key: PublicSigningKey) -> bool:
     """Whether `key` made this signature over these bytes."""
     try:
         _public(key).verify(signature, message)

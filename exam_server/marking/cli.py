@@ -34,7 +34,7 @@ from exam_server.command_line import (
     read_secret,
     say,
 )
-from exam_server.folder import read_input, require_folder
+from exam_server.folder import open_input, read_input, require_folder
 from exam_server.hardening import harden
 from exam_server.machine import DEFAULT_MACHINE
 from exam_server.marking import limits
@@ -155,9 +155,11 @@ def import_key(
 ) -> None:
     """Take the answer key."""
     secret = read_identity(identity)
-    content = read_input(package, bytes_max=limits.key_package_bytes_max, name="答案包")
-    with open_site(data, SystemClock()) as site:
-        key = keys.import_key(site, content, secret, actor=operator_name())
+    with (
+        open_site(data, SystemClock()) as site,
+        open_input(package, bytes_max=limits.key_package_bytes_max, name="答案包") as file,
+    ):
+        key = keys.import_key(site, file, secret, actor=operator_name())
     say(
         f"已导入《{key.title}》第 {key.key_version} 版答案，共 {len(key.items)} 题。",
         as_json=as_json,

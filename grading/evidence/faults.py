@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from exam_core.errors import ExamError, InputError, IntegrityError, declare
+from exam_core.formats.audit_log import AUDIT_CHAIN, AUDIT_MALFORMED
 from exam_core.formats.results_content import RESULTS_ALTERED
 
 ASSIGNMENT_LOG = declare(
@@ -83,7 +84,7 @@ def may_be_decided(fault: Fault) -> bool:
     """
     match fault.layer:
         case Layer.LOG:
-            return fault.code != RESULTS_ALTERED
+            return fault.code not in {RESULTS_ALTERED, AUDIT_CHAIN, AUDIT_MALFORMED}
         case Layer.ASSIGNMENT:
             return fault.code == ASSIGNMENT_LOG
         case _:

@@ -105,7 +105,20 @@ def envelopes(size: int) -> Iterator[tuple[str, bytes]]:
     yield "keyid", start + end + b'{"keyid":"' + b"a" * (rest - 30) + b'","sig":""}]}'
 
 
-def sealed_to(recipient: Recipient, head: bytes = b"") -> Iterator[tuple[str, Maker]]:
+def envelope_in_a_name(size: int, payload_type: str, keyid: str) -> bytes:
+    """An envelope of this many bytes and the right type, whose signature names a trusted key."""
+    start = b'{"payload":"'
+    end = b'","payloadType":"%b","signatures":[{"keyid":"%b","sig":"%b"}]}' % (
+        payload_type.encode(),
+        keyid.encode(),
+        base64.b64encode(bytes(64)),
+    )
+    return start + b"A" * ((size - len(start) - len(end)) // 4 * 4) + end
+
+
+def sealed_to(
+    recipient: Recipient, head: bytes = b"", *, payload_type: str = "x", keyid: str = ""
+) -> Iterator[tuple[str, Maker]]:
     """Sealed to its reader, as anybody can who knows the public key; made to hurt inside."""
 
     def sealing(plaintext: Callable[[], bytes]) -> Maker:
@@ -123,6 +136,10 @@ def sealed_to(recipient: Recipient, head: bytes = b"") -> Iterator[tuple[str, Ma
             f"sealed envelope: {name}",
             sealing(lambda number=number: [*envelopes(SEALED)][number][1]),  # type: ignore[misc]
         )
+    yield (
+        "sealed envelope: in a trusted name",
+        sealing(lambda: envelope_in_a_name(SEALED, payload_type, keyid)),
+    )
 
 
 def age_headers(head: bytes = b"") -> Iterator[tuple[str, Maker]]:

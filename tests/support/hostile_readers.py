@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from exam_client import limits as client_limits
 from exam_core.crypto.sealing import recipient_of
+from exam_core.crypto.signing import key_id, public_key_of
 from exam_core.formats import journal, opening_bundle, paper_package, results_bundle
 from exam_core.formats.assignment import verify_assignment
 from exam_core.formats.audit_log import verify_lines
@@ -20,7 +21,7 @@ from exam_core.formats.trust_root import parse_root
 from exam_core.keys import package as key_package
 from exam_core.keys.package import open_key_package
 from exam_server import limits as server_limits
-from exam_server.folder import FileSource, read_input
+from exam_server.folder import FileSource, open_input, read_input
 from exam_server.marking import limits as marking_limits
 from exam_server.marking.site import read_identity, read_policy
 from exam_server.room.services.roster_file import read_roster
@@ -80,7 +81,12 @@ def _some_plain() -> Iterator[tuple[str, Maker]]:
 def _key() -> Iterator[tuple[str, Maker]]:
     yield from _some_plain()
     yield from age_headers(key_package.MAGIC)
-    yield from sealed_to(recipient_of(GRADING_IDENTITY), key_package.MAGIC)
+    yield from sealed_to(
+        recipient_of(GRADING_IDENTITY),
+        key_package.MAGIC,
+        payload_type=key_package.PAYLOAD_TYPE,
+        keyid=key_id(public_key_of(builders.SETTER)),
+    )
 
 
 def _opening() -> Iterator[tuple[str, Maker]]:
@@ -148,6 +154,11 @@ def _read_checkpoints(path: Path) -> object:
     return [open_checkpoint(note, origin=origin, key=centre.signing_key) for note in notes]
 
 
+def _open_key(path: Path) -> object:
+    with open_input(path, bytes_max=marking_limits.key_package_bytes_max, name="答案包") as file:
+        return open_key_package(file, GRADING_IDENTITY, ROOT)
+
+
 READERS: dict[str, Reader] = {
     "package": Reader(_verify_package, _package),
     "opening bundle": Reader(
@@ -163,17 +174,7 @@ READERS: dict[str, Reader] = {
         ),
         _opening_key,
     ),
-    "answer key": Reader(
-        lambda path: open_key_package(
-            read_input(path, bytes_max=marking_limits.key_package_bytes_max, name="答案包"),
-            GRADING_IDENTITY,
-            ROOT,
-        ),
-        _key,
-        # Only here does a whole 60 MB text come out of a seal that anybody can make: file, text,
-        # value and its encoding again stand in memory together, beside 80 MB of test programs.
-        rss_mb_max=340.0,
-    ),
+    "answer key": Reader(_open_key, _key),
     "journal": Reader(
         lambda path: recover_segment(
             read_input(path, bytes_max=client_limits.segment_bytes_max, name="作答记录"),

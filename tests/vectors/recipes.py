@@ -151,7 +151,7 @@ def _opening_body(content: str) -> bytes:
 
 def _sealed_key(name: str, *signers: str) -> bytes:
     keys = [getattr(KEYS, signer) for signer in signers]
-    envelope = sign_envelope(ingredient(name), key_package._PAYLOAD_TYPE, keys)
+    envelope = sign_envelope(ingredient(name), key_package.PAYLOAD_TYPE, keys)
     return _to_graders(envelope)
 
 

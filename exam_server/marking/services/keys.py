@@ -7,6 +7,7 @@ read.
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -44,7 +45,7 @@ def import_centre(site: GradingSite, data: bytes, *, actor: str) -> CentreDescri
 
 def import_key(
     site: GradingSite,
-    data: bytes,
+    data: bytes | BinaryIO,
     identity: SealingIdentity,
     *,
     actor: str,
@@ -53,7 +54,7 @@ def import_key(
 
     Args:
         site: The open site.
-        data: The `.examkey`.
+        data: The `.examkey`, or the open file.
         identity: The site's private sealing key.
         actor: Who does it.
 

@@ -6,7 +6,6 @@ The room, its kiosk, the new log and the grading site are real; only the disk wa
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from exam_core.crypto.sealing import recipient_of
 from exam_core.errors import ExamError
@@ -30,7 +29,6 @@ from exam_server.room.serve import open_store
 from exam_server.room.services import results
 from exam_server.room.set_aside import set_log_aside
 from exam_server.store import marking as rows
-from grading.evidence.faults import KIOSK_LAYERS, Fault, Layer, may_be_decided, refuse_if_room_lies
 from tests.support import builders
 from tests.support.audit_logs import chained, read_entries
 from tests.support.live_room import WANG, LiveRoom
@@ -162,27 +160,3 @@ def test_what_was_signed_or_counted_is_never_decided_away(world: RoomWorld, tmp_
         data = build_results(manifest, altered, keys, [builders.recipient()])
         assert take(site, data, despite) == "assignment.roster"
         assert take(site, bundle[:-1], despite) == "results.altered"
-
-
-@pytest.mark.parametrize("layer", Layer)
-def test_only_three_layers_can_be_decided(layer: Layer) -> None:
-    """The log but not its signed head, the table's line in the log but not the table, enrolment."""
-    decided = {
-        code
-        for code in ("audit.checkpoint", "assignment.log", "results.altered", "assignment.draw")
-        if may_be_decided(Fault(layer=layer, code=code, message=""))
-    }
-    expected = {
-        Layer.LOG: {"audit.checkpoint", "assignment.log", "assignment.draw"},
-        Layer.ASSIGNMENT: {"assignment.log"},
-        Layer.KIOSKS: {"audit.checkpoint", "assignment.log", "results.altered", "assignment.draw"},
-    }
-    assert decided == expected.get(layer, set())
-    fault = Fault(layer=layer, code="assignment.log", message="")
-    if decided:
-        assert refuse_if_room_lies((fault,), people_decided=True) == (fault,)
-    elif layer in KIOSK_LAYERS:
-        assert refuse_if_room_lies((fault,), people_decided=True) == ()
-    else:
-        with pytest.raises(ExamError):
-            refuse_if_room_lies((fault,), people_decided=True)

@@ -126,6 +126,7 @@ def test_another_type_is_refused() -> None:
         changed(payload="cGF5bG9hZB=="),
         changed(payload="cGF5bG9hZA==\n"),
         changed(payload="cGF5-_9hZA=="),
+        changed(payload="A" * (2**20 - 4) + "AA==" + "AAAA"),
         changed(payload="试卷"),
         changed(signatures=[signatures()[0] | {"sig": "@"}]),
         changed(signatures=[{"keyid": "k", "sig": ""}] * (limits.signatures_max + 1)),

@@ -217,7 +217,7 @@ def _read_signed_bundle(plaintext: bytes) -> Any:
 
 
 def _read_signed_key(plaintext: bytes) -> Any:
-    envelope = sign_envelope(plaintext, key_package._PAYLOAD_TYPE, [SETTER, APPROVER])
+    envelope = sign_envelope(plaintext, key_package.PAYLOAD_TYPE, [SETTER, APPROVER])
     data = key_package.MAGIC + seal(envelope, [RECIPIENT])
     return open_key_package(data, GRADING_IDENTITY, ROOT)
 
@@ -442,7 +442,7 @@ def test_what_others_signed_is_refused_whatever_it_says(signers: str) -> None:
         return read_opening_file(join_signed_file(opening_bundle.MAGIC, envelope, body), ROOT)
 
     def key(plaintext: bytes) -> Any:
-        envelope = sign_envelope(plaintext, key_package._PAYLOAD_TYPE, keys)
+        envelope = sign_envelope(plaintext, key_package.PAYLOAD_TYPE, keys)
         sealed = seal(envelope, [RECIPIENT])
         return open_key_package(key_package.MAGIC + sealed, GRADING_IDENTITY, ROOT)
 

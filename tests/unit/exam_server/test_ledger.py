@@ -98,3 +98,4 @@ def test_an_older_commit_takes_nothing_back() -> None:
     one.committed(1, b"old head")
     assert one.durable == 4
     assert one.durable_head == one.head
+    assert (one.durable_frames.frames, one.durable_frames.head) == (4, one.head)
