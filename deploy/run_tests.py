@@ -77,7 +77,7 @@ GROUPS: tuple[Group, ...] = (
     Group(
         "server faults",
         300,
-        (_pytest("tests/fault/server", "tests/stateful/room"),),
+        (_pytest("-n", "2", "--dist", "loadfile", "tests/fault/server", "tests/stateful/room"),),
     ),
     Group("malformed files", 70, (_pytest(*PARALLEL, "tests/fault/files"),), long_factor=100),
     Group("teeth", 60, (_pytest(*PARALLEL, "-rP", "tests/teeth"),)),

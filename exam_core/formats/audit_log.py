@@ -71,6 +71,12 @@ def split_lines(data: bytes) -> list[bytes]:
     return data.split(b"\n")[:-1]
 
 
+def every_line(data: bytes) -> list[bytes]:
+    """The lines of a log that is examined: what follows the last line feed is looked at as well."""
+    lines = data.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def verify_lines(lines: Iterable[bytes]) -> str:
     """Check a whole log and return the hash of its last entry, or the genesis hash.
 

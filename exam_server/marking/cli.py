@@ -8,7 +8,7 @@ import typer
 from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import InputError
 from exam_core.formats.audit_evidence import examine_log
-from exam_core.formats.audit_log import split_lines
+from exam_core.formats.audit_log import every_line
 from exam_core.formats.checkpoint import CHECKPOINT_ORIGIN, grading_origin, split_checkpoints
 from exam_core.formats.trust_root import fingerprint, parse_root
 from exam_server import limits as server_limits
@@ -248,7 +248,7 @@ def verify_audit(
         for name, title in ((AUDIT, "审计日志"), (CHECKPOINTS, "检查点文件"))
     )
     report = examine_log(
-        split_lines(lines),
+        every_line(lines),
         split_checkpoints(notes),
         origin=origin,
         key=PublicSigningKey(key),

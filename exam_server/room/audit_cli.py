@@ -10,7 +10,7 @@ import typer
 
 from exam_core.errors import InputError, declare
 from exam_core.formats.audit_evidence import LogHead, LogReport, SeenNote, examine_log
-from exam_core.formats.audit_log import split_lines
+from exam_core.formats.audit_log import every_line
 from exam_core.formats.centre_descriptor import CentreDescriptor, verify_centre
 from exam_core.formats.checkpoint import open_checkpoint, room_origin, split_checkpoints
 from exam_core.formats.trust_root import parse_root
@@ -135,7 +135,7 @@ def _examine(
     lines = read_input(log, bytes_max=limits.audit_log_bytes_max, name="审计日志")
     notes = read_input(checkpoints, bytes_max=limits.checkpoints_bytes_max, name="检查点文件")
     report = examine_log(
-        split_lines(lines),
+        every_line(lines),
         split_checkpoints(notes),
         origin=origin,
         key=centre.signing_key,

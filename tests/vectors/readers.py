@@ -15,7 +15,7 @@ import msgspec
 from exam_core.crypto.sealing import SealingIdentity
 from exam_core.crypto.signing import PrivateSigningKey, PublicSigningKey
 from exam_core.formats.assignment import check_roster_unchanged, verify_assignment
-from exam_core.formats.audit_log import AUDIT_MALFORMED, AuditEntry, split_lines, verify_lines
+from exam_core.formats.audit_log import AUDIT_MALFORMED, AuditEntry, every_line, verify_lines
 from exam_core.formats.canonical import decode_canonical
 from exam_core.formats.centre_descriptor import parse_centre, verify_centre
 from exam_core.formats.checkpoint import open_checkpoint, room_origin
@@ -238,7 +238,7 @@ def _entry(data: bytes, _: Keys, __: _Given) -> Any:
 
 
 def _audit(data: bytes, _: Keys, __: _Given) -> Any:
-    return {"head": verify_lines(split_lines(data))}
+    return {"head": verify_lines(every_line(data))}
 
 
 def _checkpoint(data: bytes, keys: Keys, _: _Given) -> Any:

@@ -18,7 +18,7 @@ MODULES = ("exam_server.hardening", "exam_client.hardening")
 NOBODY = 65534
 
 _CHILD = """
-import os, resource, sys, {module} as hardening
+import os, resource, signal, sys, {module} as hardening
 if {user}:
     os.setgid({user}); os.setuid({user})
     # Becoming another user closes it already; a service that is started as its user is open.
@@ -28,6 +28,8 @@ if {harden}:
     print(protection.sentence(), flush=True)
     print(oct(os.umask(0)), flush=True)
 secret = b"form identity " * 1000
+for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)  # a shell's background jobs are started deaf to SIGQUIT
 print(os.getpid(), flush=True)
 sys.stdin.read(1)
 os.abort()

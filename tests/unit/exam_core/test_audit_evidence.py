@@ -9,7 +9,7 @@ import pytest
 
 from exam_core.crypto.signing import PrivateSigningKey
 from exam_core.formats.audit_evidence import LogHead, SeenNote
-from exam_core.formats.audit_log import GENESIS, AuditEntry, split_lines, verify_lines
+from exam_core.formats.audit_log import GENESIS, AuditEntry, every_line, split_lines, verify_lines
 from exam_core.formats.canonical import encode_canonical
 from exam_core.formats.checkpoint import room_origin
 from exam_core.model.identifiers import CentreId, SittingId
@@ -65,6 +65,9 @@ def test_an_empty_log_holds() -> None:
 def test_lines_end_at_line_feeds_only() -> None:
     """A carriage return ends no line, and what follows the last line feed is none."""
     assert split_lines(b"one\rtwo\nthree\nfour") == [b"one\rtwo", b"three"]
+    assert every_line(b"one\rtwo\nthree\nfour") == [b"one\rtwo", b"three", b"four"]
+    assert every_line(b"one\n") == [b"one"]
+    assert every_line(b"") == []
 
 
 def test_every_kind_of_attack_is_found_and_placed() -> None:
