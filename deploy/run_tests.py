@@ -67,7 +67,7 @@ GROUPS: tuple[Group, ...] = (
             (sys.executable, "deploy/check_coverage.py"),
         ),
     ),
-    # Issue 3 gives sealing 180 s; the two groups after it have their seconds out of these.
+    # Sealing, malformed files and teeth share the 180 s of one budget.
     Group(
         "sealing",
         50,
@@ -81,7 +81,7 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group("malformed files", 70, (_pytest(*PARALLEL, "tests/fault/files"),), long_factor=100),
     Group("teeth", 60, (_pytest(*PARALLEL, "-rP", "tests/teeth"),)),
-    # Canaries have their seconds out of the kiosk's 300.
+    # Kiosk and canaries share the 300 s of one budget.
     Group(
         "kiosk",
         150,

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One thing measured; `limit` is what issue 3 promises."""
+    """One thing measured; `limit` is what the project promises."""
 
     name: str
     value: float

@@ -49,7 +49,6 @@ class Reader(NamedTuple):
     files: Callable[[], Iterator[tuple[str, Maker]]]
     suffix: str = ""
     reports: bool = False
-    rss_mb_max: float = 256.0
 
 
 def _small(bytes_max: int) -> Callable[[], Iterator[tuple[str, Maker]]]:
