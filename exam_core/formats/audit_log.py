@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from exam_core.errors import IntegrityError, declare
+from exam_core.errors import InputError, IntegrityError, declare
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 
 AUDIT_MALFORMED = declare("audit.malformed", "审计日志中有一行格式不对，保留原件并上报。")
@@ -72,9 +72,17 @@ def split_lines(data: bytes) -> list[bytes]:
 
 
 def every_line(data: bytes) -> list[bytes]:
-    """The lines of a log that is examined: what follows the last line feed is looked at as well."""
-    lines = data.split(b"\n")
-    return lines if lines[-1] else lines[:-1]
+    """The lines of a log that is examined: nothing may stand after the last line feed.
+
+    Raises:
+        InputError: `audit.malformed`, naming the line that has no end.
+    """
+    *lines, rest = data.split(b"\n")
+    if rest:
+        n = len(lines) + 1
+        message = f"审计日志第 {n} 行没有写完：断电会这样，重启服务后再验；否则是被改动过"
+        raise InputError(AUDIT_MALFORMED, message, line=n)
+    return lines
 
 
 def verify_lines(lines: Iterable[bytes]) -> str:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.errors import InputError
 from exam_core.formats.audit_evidence import LogHead, SeenNote
 from exam_core.formats.audit_log import GENESIS, AuditEntry, every_line, split_lines, verify_lines
 from exam_core.formats.canonical import encode_canonical
@@ -22,6 +23,7 @@ from tests.support.audit_logs import (
     note_over,
     re_signed,
 )
+from tests.support.refusals import refuses
 
 LOG = make_log()
 ELSEWHERE = room_origin(CentreId("C01"), SittingId("S2026-2"))
@@ -65,9 +67,11 @@ def test_an_empty_log_holds() -> None:
 def test_lines_end_at_line_feeds_only() -> None:
     """A carriage return ends no line, and what follows the last line feed is none."""
     assert split_lines(b"one\rtwo\nthree\nfour") == [b"one\rtwo", b"three"]
-    assert every_line(b"one\rtwo\nthree\nfour") == [b"one\rtwo", b"three", b"four"]
     assert every_line(b"one\n") == [b"one"]
     assert every_line(b"") == []
+    with refuses(InputError, "audit.malformed") as caught:
+        every_line(b"one\ntwo")
+    assert caught.value.facts == {"line": 2}
 
 
 def test_every_kind_of_attack_is_found_and_placed() -> None:
