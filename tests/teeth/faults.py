@@ -66,7 +66,7 @@ FAULTS = (
     Fault(
         "a lower sequence replaces the package",
         "exam_server.room.services.imports",
-        "if manifest.sequence <= row.sequence:",
+        "if manifest.sequence < row.sequence:",
         "if False:",
         (_ROOM + "test_imports.py",),
     ),
