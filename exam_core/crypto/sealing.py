@@ -65,16 +65,14 @@ def seal(plaintext: bytes, recipients: list[Recipient]) -> bytes:
     return bytes(pyrage.encrypt(plaintext, [_recipient(one) for one in recipients]))
 
 
-def unseal(ciphertext: bytes, identity: SealingIdentity, *, start: int = 0) -> bytes:
-    """Decrypt what was sealed to this identity; the message begins at `start`.
+def unseal(ciphertext: bytes, identity: SealingIdentity) -> bytes:
+    """Decrypt what was sealed to this identity.
 
     Raises:
         IntegrityError: `seal.open`, for a wrong key and for altered bytes alike.
         InputError: `seal.key`.
     """
-    sealed = io.BytesIO(ciphertext)
-    sealed.seek(start)
-    return unseal_from(sealed, identity)
+    return unseal_from(io.BytesIO(ciphertext), identity)
 
 
 def unseal_from(sealed: BinaryIO, identity: SealingIdentity) -> bytes:

@@ -195,8 +195,7 @@ def _cut(envelope_bytes: bytes) -> tuple[Envelope, memoryview]:
 def _signed_bytes(payload_type: str, text: memoryview) -> tuple[memoryview, int]:
     """What is signed for a payload in base64, and where in it the payload begins; made in place."""
     size = len(text) // 4 * 3 - bytes(text[-2:]).count(b"=")
-    kind = payload_type.encode()
-    signed = bytearray(b"DSSEv1 %d %b %d " % (len(kind), kind, max(size, 0)))
+    signed = bytearray(_pae_head(payload_type, max(size, 0)))
     payload_at = len(signed)
     for at in range(0, len(text), _TEXT_STEP):
         is_last = at + _TEXT_STEP >= len(text)
@@ -208,8 +207,12 @@ def _signed_bytes(payload_type: str, text: memoryview) -> tuple[memoryview, int]
 
 
 def _pae(payload_type: str, payload: bytes) -> bytes:
+    return _pae_head(payload_type, len(payload)) + payload
+
+
+def _pae_head(payload_type: str, size: int) -> bytes:
     kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    return b"DSSEv1 %d %b %d " % (len(kind), kind, size)
 
 
 def _b64(text: bytes | memoryview) -> bytes:

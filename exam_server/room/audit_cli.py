@@ -21,10 +21,10 @@ from exam_server.accounts.new_account import read_approvals
 from exam_server.accounts.people import People
 from exam_server.clock import SystemClock
 from exam_server.command_line import ApprovalFile, ApprovedBy, AsJson, DataFolder, say
-from exam_server.folder import only_user, read_input
+from exam_server.folder import read_input
 from exam_server.room.folder import RoomFolder
 from exam_server.room.room_log import present_sitting_id
-from exam_server.room.serve import open_store
+from exam_server.room.serve import open_store, sole_store
 from exam_server.room.set_aside import set_log_aside
 
 app = typer.Typer(
@@ -101,8 +101,7 @@ def set_aside(
     """Keep a log that does not hold as evidence, and begin another one; two people decide."""
     folder = RoomFolder(data)
     folder.require()
-    with only_user(data):
-        store = open_store(folder)
+    with sole_store(folder) as store:
         kept = set_log_aside(
             folder,
             store,
@@ -111,7 +110,6 @@ def set_aside(
             reason=reason,
             approvals=read_approvals(approved_by or [], approval_file or []),
         )
-        store.close()
     say(
         f"旧日志已封存在 {kept}，不要改动，连同本机一起上报。\n新日志的第一行记有封存的经过。",
         as_json=as_json,

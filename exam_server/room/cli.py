@@ -30,7 +30,7 @@ from exam_server.machine import DEFAULT_MACHINE
 from exam_server.room import audit_cli, officials_cli, trust_cli
 from exam_server.room.folder import RoomFolder
 from exam_server.room.room_log import open_room_log
-from exam_server.room.serve import open_store, serve_room
+from exam_server.room.serve import serve_room, sole_store
 from exam_server.room.services import imports, set_up
 from exam_server.room.services.results import Brought, sign_and_export
 from exam_server.room.services.sitting_authority import ensure_sitting_authority
@@ -129,8 +129,7 @@ def add_account(
     folder = RoomFolder(data)
     folder.require()
     parsed = parse_roles(roles, ROOM_ROLES)
-    with only_user(data):
-        store = open_store(folder)
+    with sole_store(folder) as store:
         trail = open_room_log(folder, store, SystemClock())
         new_account.add_account(
             People(store, SystemClock()),
@@ -142,7 +141,6 @@ def add_account(
             approvals=new_account.read_approvals(approved_by or [], approval_file or []),
             operator=operator_name(),
         )
-        store.close()
     say(f"已建立账号 {name}。", as_json=as_json, name=name, roles=write_roles(parsed))
 
 
@@ -157,8 +155,7 @@ def import_package(
     """Verify and keep the paper package and its opening bundle."""
     folder = RoomFolder(data)
     folder.require()
-    with only_user(data):
-        store = open_store(folder)
+    with sole_store(folder) as store:
         trail = open_room_log(folder, store, SystemClock(), actor=operator_name())
         with imports.refusals_logged(trail):
             imports.refuse_answer_key(package, opening)
@@ -170,7 +167,6 @@ def import_package(
             opening=read_input(opening, bytes_max=limits.opening_bundle_bytes_max, name="启封包"),
         )
         ensure_sitting_authority(folder, manifest.sitting_id, SystemClock())
-        store.close()
     say(
         f"试卷包有效：{manifest.title}，共 {manifest.total_forms} 卷，"
         f"{manifest.duration_ms / 60_000:g} 分钟。\n"
@@ -199,8 +195,7 @@ def import_roster(
     """Seat the candidates and draw their forms."""
     folder = RoomFolder(data)
     folder.require()
-    with only_user(data):
-        store = open_store(folder)
+    with sole_store(folder) as store:
         trail = open_room_log(folder, store, SystemClock(), actor=operator_name())
         with imports.refusals_logged(trail):
             imports.refuse_answer_key(roster)
@@ -213,7 +208,6 @@ def import_roster(
             replaces=replace,
             spare_seats=[SeatId(one.strip()) for one in spare_seats.split(",") if one.strip()],
         )
-        store.close()
     say(
         f"名单已导入，共 {len(drawn.table.rows)} 名考生，备用卷 {len(drawn.table.spares)} 份。\n"
         f"分卷种子：{drawn.table.seed}\n分卷表摘要（请记入考场记录表）：{drawn.sha256}",
@@ -282,11 +276,9 @@ def export(
     folder = RoomFolder(data)
     folder.require()
     refuse_existing(out)
-    with only_user(data):
-        store = open_store(folder)
+    with sole_store(folder) as store:
         trail = open_room_log(folder, store, SystemClock())
         people = People(store, SystemClock())
         bundle = sign_and_export(store, folder, trail, people, brought)
-        store.close()
     write_atomically(out, bundle)
     say(f"结果已导出到 {out}，场次已归档。", as_json=as_json, out=str(out), bytes=len(bundle))

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from exam_core.protocol.acknowledgements import AckBook
@@ -36,6 +38,21 @@ def open_store(folder: RoomFolder) -> Store:
     return store
 
 
+@contextmanager
+def sole_store(folder: RoomFolder) -> Iterator[Store]:
+    """The room's database for one program that has the folder to itself; closed at the end.
+
+    Raises:
+        StateError: `data.in_use`.
+    """
+    with only_user(folder.path):
+        store = open_store(folder)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
 def serve_room(
     data: Path, protection: Protection, *, host: str, kiosk_port: int, console_port: int
 ) -> None:
@@ -53,14 +70,12 @@ def serve_room(
     folder = RoomFolder(data)
     folder.require()
     clock = SystemClock()
-    with only_user(data):
-        store = open_store(folder)
+    with sole_store(folder) as store:
         try:
             ports = (kiosk_port, console_port)
             _serve(folder, store, clock, protection=protection, host=host, ports=ports)
         finally:
             folder.ready_file.unlink(missing_ok=True)
-            store.close()
 
 
 def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:

@@ -11,9 +11,9 @@ from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import SystemClock
 from exam_server.command_line import AsJson, DataFolder, operator_name, progress_bar, say
-from exam_server.folder import only_user, read_input
+from exam_server.folder import read_input
 from exam_server.room.folder import RoomFolder
-from exam_server.room.serve import open_store
+from exam_server.room.serve import sole_store
 from exam_server.room.services import root_change
 from exam_server.room.services.certificate import certify
 
@@ -52,12 +52,10 @@ def install_root(
     """Replace headquarters' root by the one that follows."""
     folder = RoomFolder(data)
     folder.require()
-    with only_user(data):
-        store = open_store(folder)
+    with sole_store(folder) as store:
         content = read_input(update, bytes_max=limits.root_bytes_max, name="信任根更换文件")
         trail = AuditTrail(folder.audit_file, SystemClock(), actor=operator_name())
         change = root_change.install_root(store, folder, trail, content)
-        store.close()
     mark = fingerprint(change.root)
     lines = [f"已安装第 {change.root.version} 版信任根。指纹（请与书面核对）：{mark}"]
     if not change.centre_holds:

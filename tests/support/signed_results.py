@@ -1,7 +1,7 @@
 """The results of a live room, fixed, signed by two officials and fetched."""
 
 from exam_server.room.services import results
-from exam_server.room.services.results import ResultsDraft
+from exam_server.room.services.results_draft import ResultsDraft
 from tests.support import builders
 from tests.support.live_room import LiveRoom
 

@@ -10,25 +10,20 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from exam_core import limits as core_limits
 from exam_core.crypto.signing import PrivateSigningKey, key_id, public_key_of
 from exam_core.errors import ExamError, IntegrityError, StateError, declare
-from exam_core.formats.canonical import encode_canonical
-from exam_core.formats.dsse import unverified_payload
-from exam_core.formats.officials import CENTRE_OFFICIALS, Official, open_official_key
+from exam_core.formats.officials import CENTRE_OFFICIALS, open_official_key
 from exam_core.formats.results_bundle import (
     RESULTS_NO_OFFICIAL,
     RESULTS_ONE_OFFICIAL,
     check_sealed,
     join_results,
-    parse_manifest,
     seal_results,
     sign_results,
     verify_results_envelope,
 )
-from exam_core.formats.results_content import RESULTS_ALTERED, ResultsManifest
+from exam_core.formats.results_content import ResultsManifest
 from exam_core.model.identifiers import PaperId, SittingId
 from exam_core.model.states import (
     FIXED_STATES,
@@ -50,6 +45,13 @@ from exam_server.room.services.results_collecting import (
     count_people,
     named_recipients,
 )
+from exam_server.room.services.results_draft import (
+    DraftFile,
+    ResultsDraft,
+    Witness,
+    read_draft_file,
+    write_draft,
+)
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
 
@@ -66,26 +68,6 @@ RESULTS_DIGEST = declare(
 
 
 Exporter = Callable[[], bytes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedBy:
-    """An official who signed, and whose account brought the key."""
-
-    official: Official
-    account: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultsDraft:
-    """Results that are fixed: what the page shows to everybody who signs.
-
-    `digest` is the SHA-256 of the signed manifest, which holds the digest of all else.
-    """
-
-    manifest: ResultsManifest
-    digest: str
-    signed_by: tuple[SignedBy, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,21 +88,6 @@ class Brought:
     passphrase: str
 
 
-class _Witness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Kept beside a signature: who brought the key, so that one person never brings two."""
-
-    keyid: str
-    account: str
-    session_key: str
-
-
-class _DraftFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`results/draft.json`: the envelope with the signatures so far."""
-
-    envelope: bytes
-    witnesses: tuple[_Witness, ...]
-
-
 def fix_results(
     store: Store, room: RoomFolder, trail: AuditTrail, *, actors: tuple[str, ...]
 ) -> ResultsDraft:
@@ -139,7 +106,7 @@ def fix_results(
     with store.transaction() as db:
         sitting = _sitting(db)
         if sitting.state in FIXED_STATES:
-            return _read_draft(room, sitting)
+            return read_draft_file(room, sitting)
         after = next_sitting_state(SittingState(sitting.state), SittingEvent.SEAL)
         officials = room.centre().officials
         if len(officials) < core_limits.officials_min:
@@ -178,8 +145,8 @@ def fix_results(
         )
         envelope, sealed = seal_results(manifest, content, room.signing_key(), recipients)
         write_atomically(room.sealed_results_file, sealed)
-        _write_draft(room, _DraftFile(envelope=envelope, witnesses=()))
-        return _read_draft(room, sitting)
+        write_draft(room, DraftFile(envelope=envelope, witnesses=()))
+        return read_draft_file(room, sitting)
 
 
 def read_draft(store: Store, room: RoomFolder) -> ResultsDraft | None:
@@ -188,7 +155,7 @@ def read_draft(store: Store, room: RoomFolder) -> ResultsDraft | None:
         sitting = tables.find_sitting(db)
         if sitting is None or sitting.state not in FIXED_STATES:
             return None
-        return _read_draft(room, sitting)
+        return read_draft_file(room, sitting)
 
 
 def add_signature(
@@ -221,13 +188,13 @@ def add_signature(
         sitting = _sitting(db)
         if sitting.state != SittingState.SEALED:
             raise StateError(SITTING_STATE, "结果尚未固定，或已签名导出")
-        draft = _read_draft(room, sitting)
+        draft = read_draft_file(room, sitting)
         official = next(
             (one for one in room.centre().officials if key_id(one.signing_key) == mark), None
         )
         if official is None:
             raise StateError(OFFICIAL_UNKNOWN, "密钥不属于本考点的签名官员")
-        file = _draft_file(room)
+        file = draft.file
         if any(witness.keyid == mark for witness in file.witnesses):
             raise StateError(OFFICIAL_SIGNED, f"{official.name} 已签名")
         for witness in file.witnesses:
@@ -243,17 +210,17 @@ def add_signature(
             key_id=mark,
             digest=digest,
         )
-        _write_draft(
+        write_draft(
             room,
-            _DraftFile(
+            DraftFile(
                 envelope=sign_results(file.envelope, key),
                 witnesses=(
                     *file.witnesses,
-                    _Witness(keyid=mark, account=signer.account, session_key=signer.session_key),
+                    Witness(keyid=mark, account=signer.account, session_key=signer.session_key),
                 ),
             ),
         )
-        return _read_draft(room, sitting)
+        return read_draft_file(room, sitting)
 
 
 def bring_signature(
@@ -358,13 +325,13 @@ def _close(store: Store, room: RoomFolder, trail: AuditTrail) -> bytes:
         if sitting.state == SittingState.CLOSED:
             return room.results_file.read_bytes()
         after = next_sitting_state(SittingState(sitting.state), SittingEvent.CLOSE)
-        draft = _read_draft(room, sitting)
+        draft = read_draft_file(room, sitting)
         if len(draft.signed_by) < core_limits.officials_min:
             missing = core_limits.officials_min - len(draft.signed_by)
             raise StateError(SITTING_STATE, f"还差 {missing} 名签名官员的签名")
         sealed = room.sealed_results_file.read_bytes()
         check_sealed(draft.manifest, sealed)
-        envelope = _draft_file(room).envelope
+        envelope = draft.file.envelope
         verify_results_envelope(envelope, room.centre())
         bundle = join_results(envelope, sealed)
         write_atomically(room.results_file, bundle)
@@ -386,32 +353,3 @@ def _sitting(db: Db) -> tables.SittingRow:
     if sitting is None:
         raise StateError(SITTING_STATE, "没有可导出的场次")
     return sitting
-
-
-def _write_draft(room: RoomFolder, file: _DraftFile) -> None:
-    write_atomically(room.draft_file, encode_canonical(file))
-
-
-def _draft_file(room: RoomFolder) -> _DraftFile:
-    try:
-        return msgspec.json.decode(room.draft_file.read_bytes(), type=_DraftFile)
-    except (OSError, msgspec.DecodeError) as error:
-        raise IntegrityError(RESULTS_ALTERED, "待签结果的文件读不出") from error
-
-
-def _read_draft(room: RoomFolder, sitting: tables.SittingRow) -> ResultsDraft:
-    file = _draft_file(room)
-    payload, _ = unverified_payload(file.envelope)
-    manifest = parse_manifest(payload)
-    if (manifest.sitting_id, manifest.sequence) != (sitting.sitting_id, sitting.exports):
-        raise IntegrityError(RESULTS_ALTERED, "待签结果不是本场次最后固定的")
-    officials = {key_id(one.signing_key): one for one in room.centre().officials}
-    if not {one.keyid for one in file.witnesses} <= officials.keys():
-        raise IntegrityError(RESULTS_ALTERED, "待签结果上有不认识的签名")
-    return ResultsDraft(
-        manifest=manifest,
-        digest=hashlib.sha256(payload).hexdigest(),
-        signed_by=tuple(
-            SignedBy(official=officials[one.keyid], account=one.account) for one in file.witnesses
-        ),
-    )

@@ -15,7 +15,7 @@ from exam_core.model.states import OVER_STATES, SittingState
 from exam_server import limits
 from exam_server.accounts.roles import RESULTS_SIGNERS
 from exam_server.room.services import results
-from exam_server.room.services.results import ResultsDraft
+from exam_server.room.services.results_draft import ResultsDraft
 from exam_server.room.views import SITTING_TITLES
 from exam_server.room.web.context import RoomContext, context_of
 from exam_server.web.pages import render
