@@ -57,6 +57,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, count in _counts:
         terminalreporter.write_line(f"campaign {name} {count}")
     log = os.environ.get("CAMPAIGN_LOG")
-    if log and _counts:
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ  # its counts come through the controller, too
+    if log and _counts and not is_worker:
         with Path(log).open("a") as file:
             file.writelines(f"{name} {count}\n" for name, count in _counts)
