@@ -21,6 +21,7 @@ from exam_server.room.intake import Intake, IntakeHooks
 from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
 from exam_server.room.orders import OrderBook
+from exam_server.room.saving.rounds import Rounds
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
 from exam_server.room.steering import Steering
@@ -39,12 +40,13 @@ class RoomHub:
         state: RoomState,
         order_book: OrderBook,
         ack_book: AckBook,
+        writing: Rounds | None = None,
     ) -> None:
         self.state = state
         self.core = RoomCore(
             store=store, trail=trail, clock=clock, state=state, order_book=order_book
         )
-        self.writer = FrameWriter(store, ack_book, self._on_write_failure)
+        self.writer = FrameWriter(store, ack_book, self._on_write_failure, writing)
         self.course = Course(self.core)
         self.deliveries = Deliveries(self.core, ack_book)
         self.intake = Intake(

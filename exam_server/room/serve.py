@@ -17,6 +17,7 @@ from exam_server.room.hub import RoomHub
 from exam_server.room.loading import load_room
 from exam_server.room.orders import OrderBook
 from exam_server.room.room_log import CheckpointReason, open_room_log
+from exam_server.room.saving.rounds import Rounds
 from exam_server.room.services import conduct
 from exam_server.room.services.assignment import log_assignment_in_force
 from exam_server.room.services.comparison import Comparisons
@@ -78,8 +79,13 @@ def serve_room(
             folder.ready_file.unlink(missing_ok=True)
 
 
-def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:
-    """The room as the database has it, ready to live in an event loop."""
+def build_room(
+    folder: RoomFolder, store: Store, clock: Clock, *, writing: Rounds | None = None
+) -> RoomContext:
+    """The room as the database has it, ready to live in an event loop.
+
+    `writing` runs the writer's rounds; a thread of its own unless given.
+    """
     trail = open_room_log(folder, store, clock)
     log_assignment_in_force(store, folder, trail)
     state = load_room(store, clock)
@@ -95,6 +101,7 @@ def build_room(folder: RoomFolder, store: Store, clock: Clock) -> RoomContext:
             state=state,
             order_book=order_book,
             ack_book=ack_book,
+            writing=writing,
         ),
         store=store,
         folder=folder,

@@ -8,7 +8,6 @@ stopped, since what a failed sync left on disk is unknown until the database is 
 
 import asyncio
 import queue
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from exam_core.protocol.acknowledgements import AckBook, Acknowledged
 from exam_core.protocol.messages import CommitProof
 from exam_server import limits
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
+from exam_server.room.saving.rounds import Rounds, ThreadRounds
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
 
@@ -45,15 +45,23 @@ class FrameWriter:
     """The one writer of frames; used from the event loop."""
 
     def __init__(
-        self, store: Store, ack_book: AckBook, on_failure: Callable[[StorageError], None]
+        self,
+        store: Store,
+        ack_book: AckBook,
+        on_failure: Callable[[StorageError], None],
+        rounds: Rounds | None = None,
     ) -> None:
-        """Prepare; `on_failure` runs in the loop before any later frame is taken."""
+        """Prepare; `on_failure` runs in the loop before any later frame is taken.
+
+        `rounds` says who does the writing; a thread of its own, unless a simulation runs it.
+        """
         self._store = store
         self._ack_book = ack_book
         self._on_failure = on_failure
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="frame-writer")
+        self._rounds = rounds or ThreadRounds("frame-writer")
+        self._failed_era = -1  # of the thread alone
         self._era = 0
         self._waiting_rows = 0
         self._has_room = asyncio.Event()
@@ -64,12 +72,13 @@ class FrameWriter:
     def start(self) -> None:
         """Begin writing; call in the event loop."""
         self._loop = asyncio.get_running_loop()
-        self._thread.start()
+        self._rounds.start(self._round)
 
     async def stop(self) -> None:
         """Write what is queued, deliver the answers, and end the thread."""
         self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        self._rounds.wake()
+        await self._rounds.ended()
         await asyncio.sleep(0)  # the last answers were scheduled before the thread ended
 
     @property
@@ -93,25 +102,23 @@ class FrameWriter:
         if self._waiting_rows > limits.save_queue_rows_max:
             self._has_room.clear()
         self._queue.put(_Queued(batch, self._era))
+        self._rounds.wake()
 
-    def _run(self) -> None:
-        failed_era = -1
-        while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            queued = [first]
-            is_last = self._drain(queued)
-            alive = [one for one in queued if one.era > failed_era]
-            try:
-                self._commit([one.batch for one in alive])
-            except StorageError as error:
-                failed_era = max(one.era for one in alive)
-                self._call(self._failed, error, queued)
-            else:
-                self._call(self._committed, alive, queued)
-            if is_last:
-                return
+    def _round(self) -> bool:
+        first = self._queue.get()
+        if first is None:
+            return False
+        queued = [first]
+        is_last = self._drain(queued)
+        alive = [one for one in queued if one.era > self._failed_era]
+        try:
+            self._commit([one.batch for one in alive])
+        except StorageError as error:
+            self._failed_era = max(one.era for one in alive)
+            self._call(self._failed, error, queued)
+        else:
+            self._call(self._committed, alive, queued)
+        return not is_last
 
     def _drain(self, queued: list[_Queued]) -> bool:
         try:
