@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import httpx2
 import pytest
@@ -192,7 +193,9 @@ def make_room(
     spare_seats: tuple[str, ...] = (),
 ) -> RoomWorld:
     """A room that is ready to serve."""
-    folder, opening_key = initialise_room(data, database_url)
+    with pytest.MonkeyPatch.context() as patch:  # what a passphrase costs has tests of its own
+        patch.setattr(core_limits, "scrypt_log_n", 10)
+        folder, opening_key = initialise_room(data, database_url)
     delivery = deliver(folder.centre(), forms=seats + 1, duration_ms=duration_ms)
     roster = builders.roster(seats)
     store = open_store(folder)
@@ -216,33 +219,57 @@ def make_room(
     return RoomWorld(folder=folder, opening_key=opening_key, delivery=delivery, roster=roster)
 
 
+class Running(Protocol):
+    """A process, as far as tests deal with one; `subprocess.Popen` is one."""
+
+    pid: int
+    returncode: Any
+
+    def poll(self) -> int | None:
+        """The exit status, once it ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+
+
 class ServerProcess:
     """A real `exam-server serve`."""
 
     def __init__(self, folder: RoomFolder) -> None:
         self._folder = folder
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Running | None = None
         self.kiosk_url = ""
         self.console_url = ""
 
     def start(self, *, kiosk_port: int = 0, console_port: int = 0) -> None:
         """Start, and return when connections are accepted."""
         self._folder.ready_file.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "exam_server.cli", "serve", "--data"]
         ports = ["--kiosk-port", str(kiosk_port), "--console-port", str(console_port)]
-        with (self._folder.path.parent / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, str(self._folder.path), *ports], stdout=subprocess.DEVNULL, stderr=log
-            )
+        log = self._folder.path.parent / "server.log"
+        self.process = self._spawn(["serve", "--data", str(self._folder.path), *ports], log)
         deadline = time.monotonic() + 30
         while not self._folder.ready_file.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                told = (self._folder.path.parent / "server.log").read_text()
+                told = log.read_text()
                 raise AssertionError(f"server did not start: {told}")
             time.sleep(0.01)
         ready = json.loads(self._folder.ready_file.read_text())
         self.kiosk_url = ready["kiosk_url"]
         self.console_url = ready["console_url"]
+
+    def _spawn(self, arguments: list[str], log: Path) -> "Running":
+        with log.open("ab") as file:
+            return subprocess.Popen(
+                [sys.executable, "-m", "exam_server.cli", *arguments],
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+            )
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -309,18 +336,21 @@ class Console:
 def sign_in(server: ServerProcess, world: RoomWorld, name: str) -> Console:
     """A person at the console of a running server."""
     console = Console(server.console_url, world.folder.authority_file)
-    assert console.sign_in(name).status_code == 303
+    try:
+        assert console.sign_in(name).status_code == 303
+    except BaseException:
+        console.close()
+        raise
     return console
 
 
 def open_paper(server: ServerProcess, world: RoomWorld) -> None:
     """The two people open the paper."""
-    first, second = sign_in(server, world, "li"), sign_in(server, world, "zhang")
-    reply = first.post(
-        "/opening/key", {"passphrase": PASSPHRASE}, {"key_file": ("key", world.opening_key)}
-    )
+    with closing(sign_in(server, world, "li")) as first:
+        reply = first.post(
+            "/opening/key", {"passphrase": PASSPHRASE}, {"key_file": ("key", world.opening_key)}
+        )
     assert reply.status_code == 200, reply.text
-    reply = second.post("/opening/code", {"code": world.delivery.code})
+    with closing(sign_in(server, world, "zhang")) as second:
+        reply = second.post("/opening/code", {"code": world.delivery.code})
     assert reply.status_code == 200, reply.text
-    first.close()
-    second.close()

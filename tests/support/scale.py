@@ -17,3 +17,8 @@ def times(count: int) -> int:
 def mutant_times(count: int) -> int:
     """`count`, a hundred times as many as soon as campaigns are lengthened at all."""
     return count * (_MUTANTS_LONG_FACTOR if _FACTOR > 1 else 1)
+
+
+def short_or_long(short: int, long: int) -> int:
+    """`short`, and `long` as soon as campaigns are lengthened at all."""
+    return long if _FACTOR > 1 else short
