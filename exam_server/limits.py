@@ -20,6 +20,9 @@ password_checks_at_once_max = 2  # 64 MiB each
 # Pages
 page_body_bytes_max = 1 * MIB  # a form with an opening key file
 form_fields_max = 50
+journal_file_bytes_max = 64 * MIB  # two hours at one answer a second are 2 MiB, essays 20 MiB
+journal_upload_bytes_max = 128 * MIB  # one request; what is beyond comes in a second one
+journal_upload_files_max = 50
 opening_key_bytes_max = 64 * KIB
 audit_lines_shown_max = 500
 event_interval_ms = 500  # between two patches of the seat map

@@ -25,6 +25,7 @@ from exam_server.room.saving.rounds import Rounds
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
 from exam_server.room.steering import Steering
+from exam_server.room.uploads import Uploads
 from exam_server.store.engine import Store
 
 
@@ -67,6 +68,7 @@ class RoomHub:
         self.course.intake = self.intake
         self.kiosks = Kiosks(self.core, self.course, ack_book)
         self.steering = Steering(self.core, self.course, self.intake)
+        self.uploads = Uploads(self.core, self.intake)
         self.stopping = asyncio.Event()
 
     @asynccontextmanager

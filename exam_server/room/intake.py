@@ -32,7 +32,7 @@ from exam_core.protocol.messages import (
 from exam_server.clock import Clock
 from exam_server.room.live import (
     CLOSE_LATER,
-    Connection,
+    Deliverer,
     LiveSession,
     RoomState,
     SubmitEntry,
@@ -62,7 +62,7 @@ _EVIDENCE_FRAMES_MAX = 500  # refused frames kept; a broken kiosk repeats itself
 class _Taken:
     """What one Save added, waiting to become durable; the answers go to `source`."""
 
-    source: LiveSession | Connection
+    source: LiveSession | Deliverer
     rows: list[tuple[str, int, bytes, int]] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
@@ -101,12 +101,12 @@ class Intake:
         self._must_repay = False
 
     async def save(
-        self, session: LiveSession, message: Save, *, delivered_by: Connection | None = None
+        self, session: LiveSession, message: Save, *, delivered_by: Deliverer | None = None
     ) -> None:
         """Take the next frames of a segment; the answer follows their commit.
 
-        A former machine of the session delivers only what it signed itself, and no submit entry:
-        the candidate goes on elsewhere, and whatever stands after a submit entry does not count.
+        A former machine of the session delivers only what it signed itself, and no submit entry
+        while the candidate goes on elsewhere: whatever stands after one does not count.
         """
         await self._writer.wait_for_room()
         source = delivered_by or session
@@ -203,12 +203,12 @@ class Intake:
         self.owed_flags -= gone
         self._state.known_flags -= gone
 
-    def _save(self, session: LiveSession, message: Save, source: LiveSession | Connection) -> None:
+    def _save(self, session: LiveSession, message: Save, source: LiveSession | Deliverer) -> None:
         if not session.has_begun:
             raise StateError(SESSION_STATE, "该考生尚未开始作答", seq=message.first_seq)
         ledger = session.ledgers.get(message.segment_id)
-        is_foreign = isinstance(source, Connection) and (
-            ledger is not None and ledger.signing_key != source.kiosk.signing_key
+        is_foreign = not isinstance(source, LiveSession) and (
+            ledger is not None and ledger.signing_key != source.signing_key
         )
         if ledger is None or is_foreign:
             raise StateError(JOURNAL_GAP, "这一段作答记录没有登记", seq=message.first_seq)
@@ -285,7 +285,9 @@ class Intake:
         assert checker is not None, "called with the paper open"  # noqa: S101  narrows
         try:
             checked = checker.check(one.frame, one.head, is_signed=is_signed)
-            if isinstance(taken.source, Connection) and isinstance(checked.entry, SessionSubmitted):
+            is_submit = isinstance(checked.entry, SessionSubmitted)
+            source = taken.source
+            if is_submit and not isinstance(source, LiveSession) and not source.takes_submit:
                 raise StateError(DELIVER_SUBMIT, "换机前的机位另有交卷记录，未采用")
         except ExamError as error:
             taken.flags.append((one.segment_id, one.seq, error.code))
@@ -359,7 +361,7 @@ class Intake:
                 self._hooks.alarm(session, LATE, "考试结束后仍传来作答，请核对后评卷")
             if proof is not None:
                 taken.source.send(_saved(held, proof))
-            if isinstance(taken.source, Connection):
+            if not isinstance(taken.source, LiveSession):
                 self._hooks.pass_on(session, _restored(ledger.segment_id, taken))
             self._hooks.close_submitted(session)
 

@@ -7,7 +7,9 @@ lives no longer than the process: connections, the opened paper, unsynced counts
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from exam_core.crypto.signing import PublicSigningKey
 from exam_core.formats.journal import derive_journal_key
 from exam_core.formats.journal_entries import SubmitReason
 from exam_core.model.identifiers import (
@@ -38,8 +40,28 @@ _NO_FORM = FormNumber(0)
 _OUTGOING_MAX = 4_000  # messages a kiosk does not read; then it is taken for dead
 
 
+class Deliverer(Protocol):
+    """Who brings frames of a session without speaking for it: a former machine, or its disk."""
+
+    @property
+    def signing_key(self) -> PublicSigningKey:
+        """Of the kiosk whose frames these are; it brings no others."""
+
+    @property
+    def takes_submit(self) -> bool:
+        """Whether a submit entry among them counts: not when the candidate goes on elsewhere."""
+
+    def send(self, message: ServerMessage) -> None:
+        """Take an answer."""
+
+    def close(self, code: int) -> None:
+        """Nothing more is taken for now."""
+
+
 class Connection:
     """The sending side of one kiosk's WebSocket; sending never waits."""
+
+    takes_submit = False
 
     def __init__(self, kiosk: EnrolledKiosk) -> None:
         self.kiosk = kiosk
@@ -47,6 +69,11 @@ class Connection:
         self.has_begun = False
         self._outgoing: asyncio.Queue[bytes | int] = asyncio.Queue()
         self._is_open = True
+
+    @property
+    def signing_key(self) -> PublicSigningKey:
+        """Of the kiosk."""
+        return self.kiosk.signing_key
 
     def send(self, message: ServerMessage) -> None:
         """Queue a message; a kiosk that reads nothing is dropped."""

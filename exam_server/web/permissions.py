@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -68,10 +69,12 @@ class GuardedRoute(Route):
         permission: Permission,
         methods: Collection[str] = ("GET",),
         max_body_size: int = limits.page_body_bytes_max,
+        max_files: int = 1,
     ) -> None:
         self.permission = permission
 
         async def guarded(request: Request) -> Response:
+            request.state.max_files = max_files
             try:
                 refusal = await _check(request, permission)
                 return refusal or await endpoint(request)
@@ -141,10 +144,15 @@ def _check_origin(request: Request) -> None:
 async def _check_token(request: Request, person: Person) -> None:
     given = request.headers.get(CSRF_HEADER)
     if given is None:
-        form = await request.form(max_files=1, max_fields=limits.form_fields_max)
+        form = await form_of(request)
         given = str(form.get(CSRF_FIELD, ""))
     if not hmac.compare_digest(given.encode(), person.csrf_token.encode()):
         raise StateError(ACCESS_ORIGIN, "页面已过期")
+
+
+async def form_of(request: Request) -> FormData:
+    """The submitted form, with no more files than its route takes."""
+    return await request.form(max_files=request.state.max_files, max_fields=limits.form_fields_max)
 
 
 async def form_text(request: Request, field: str) -> str:
@@ -153,7 +161,7 @@ async def form_text(request: Request, field: str) -> str:
     Raises:
         InputError: `protocol.malformed`, when a file came instead.
     """
-    form = await request.form(max_files=1, max_fields=limits.form_fields_max)
+    form = await form_of(request)
     value = form.get(field, "")
     if not isinstance(value, str):
         raise InputError("protocol.malformed", f"表单项 {field} 不应是文件")

@@ -15,6 +15,7 @@ from exam_server.accounts.roles import RESULTS_SIGNERS, Role
 from exam_server.room.web import pair_acts
 from exam_server.room.web.compare_api import compare_routes
 from exam_server.room.web.context import RoomContext
+from exam_server.room.web.journal_upload import journal_upload_routes
 from exam_server.room.web.kiosk_api import enrol_routes, kiosk_routes
 from exam_server.room.web.kiosk_list import kiosk_list_routes
 from exam_server.room.web.opening import opening_routes
@@ -63,6 +64,7 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
             *compare_routes(),
             *opening_routes(),
             *staff_routes(),
+            *journal_upload_routes(),
             *record_sheet_routes(),
             *results_routes(),
             *pair_acts.routes(),

@@ -16,6 +16,7 @@ from exam_server.accounts.roles import Role
 from exam_server.room.services.staff_record import StaffRecord, read_record
 from exam_server.room.views import SITTING_TITLES, room_view
 from exam_server.room.web.context import RoomContext, context_of
+from exam_server.room.web.journal_upload import BRINGERS
 from exam_server.web.pages import render
 from exam_server.web.permissions import (
     GuardedRoute,
@@ -50,6 +51,7 @@ async def show_staff(request: Request) -> Response:
             for seat in room.hub.state.seats.values()
             if not seat.is_spare
         ],
+        can_bring=bool(person_of(request).roles & {*BRINGERS}),
         can_sign=bool(person_of(request).roles & {Role.STAFF, Role.CHIEF}),
         is_ended=room.hub.state.clock.state in OVER_STATES,
         is_closed=room.hub.state.clock.state is SittingState.CLOSED,
@@ -154,6 +156,7 @@ ACTION_TITLES = {
     "kiosk_refused": "机位登记数字不符",
     "comparisons_many": "机位核对次数过多",
     "machine_swapped": "换机",
+    "journal_uploaded": "补传作答文件",
     "swap_time_returned": "补还换机时间",
     "opening_key_brought": "提交启封密钥",
     "opening_key_refused": "启封密钥被拒",
