@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from exam_core.errors import ExamError, InputError, declare
+from exam_core.errors import CODES, ExamError, InputError, declare
 from exam_server import limits
 from exam_server.accounts.roles import Role
 from exam_server.folder import FILE_TOO_LARGE
@@ -103,5 +103,8 @@ def _shown(brought: Brought) -> dict[str, object]:
         "seat_id": brought.seat_id,
         "frames": brought.frames,
         "added": brought.added,
-        "refusals": [{"code": code, "message": message} for code, message in brought.refusals],
+        "refusals": [
+            {"code": code, "message": message, "advice": CODES.get(code, "")}
+            for code, message in brought.refusals
+        ],
     }
