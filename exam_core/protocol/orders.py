@@ -15,7 +15,7 @@ from exam_core.crypto.sealing import Recipient, SealingIdentity
 from exam_core.crypto.signing import (
     PrivateSigningKey,
     PublicSigningKey,
-    sign_bytes,
+    Signer,
     signature_holds,
 )
 from exam_core.errors import IntegrityError, StateError, declare
@@ -125,14 +125,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return OrderMark(self.boot, self.counter)
 
 
-def sign_order(order: Order, key: PrivateSigningKey) -> Ordered:
-    """The message that carries an order, signed by the centre.
+def sign_order(order: Order, key: PrivateSigningKey | Signer) -> Ordered:
+    """The message that carries an order, signed by the centre; who signs often gives a `Signer`.
 
     Raises:
         InputError: `signing.key`.
     """
     data = encode_canonical(order)
-    return Ordered(order=data, signature=sign_bytes(_LABEL + data, key))
+    signer = key if isinstance(key, Signer) else Signer(key)
+    return Ordered(order=data, signature=signer.sign(_LABEL + data))
 
 
 def open_order(message: Ordered, key: PublicSigningKey) -> Order:

@@ -1,4 +1,4 @@
-"""The audit trail on disk: one line appended and synced for each action, before it is answered.
+"""The audit trail on disk: one line appended for each action, and synced before it is answered.
 
 The chain is in `exam_core.formats.audit_log`; here are only the files. A line that a crash cut
 short was never answered: it is kept beside the log and the log goes on after the last whole line.
@@ -6,7 +6,7 @@ Once it is known whose log it is (`sign_with`), checkpoints are taken of it and 
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from exam_core.formats.audit_log import (
 )
 from exam_core.formats.canonical import decode_canonical, encode_canonical
 from exam_core.formats.checkpoint import Checkpoint, sign_checkpoint
+from exam_server.accounts.audit_draft import AuditDraft, DraftLine
 from exam_server.accounts.checkpoint_file import CheckpointFile
 from exam_server.appended_file import append_durably, set_torn_aside
 from exam_server.clock import Clock
@@ -121,8 +122,19 @@ class AuditTrail:
         Raises:
             StorageError: `storage.full`, `storage.failed`; the log is as it was.
         """
-        with self._writing():
-            self._record(action, actors=actors, role=role, subject=subject, **details)
+        draft = AuditDraft()
+        draft.record(action, actors=actors, role=role, subject=subject, **details)
+        self.append(draft)
+
+    def append(self, draft: AuditDraft) -> None:
+        """Append all lines of a draft with one sync; all are durable when this returns, or none.
+
+        Raises:
+            StorageError: `storage.full`, `storage.failed`; the log is as it was.
+        """
+        if draft.lines:
+            with self._writing():
+                self._append(draft.lines)
 
     def take_checkpoint(self, reason: str, *, only_if_grown: bool = False) -> str | None:
         """Sign the state of the log, keep the note on disk, and write a line that tells of it.
@@ -148,13 +160,15 @@ class AuditTrail:
             note = sign_checkpoint(state, self._signer.key)
             if note != self._notes.latest():  # after a crash before the line that tells of it
                 self._notes.append(note)
-            self._record(
+            draft = AuditDraft()
+            draft.record(
                 CHECKPOINT_TAKEN,
                 actors=(SYSTEM,),
                 reason=reason,
                 size=state.size,
                 root=state.root,
             )
+            self._append(draft.lines)
             return note
 
     def lines(self) -> list[bytes]:
@@ -192,28 +206,23 @@ class AuditTrail:
         with self._turn:
             yield
 
-    def _record(
-        self,
-        action: str,
-        *,
-        actors: tuple[str, ...] | None = None,
-        role: str = "",
-        subject: str = "",
-        **details: str | int,
-    ) -> None:
-        entry = next_entry(
-            self._last,
-            at_utc_ms=self._clock.utc_ms(),
-            actors=actors or (self._actor,),
-            role=role,
-            action=action,
-            subject=subject,
-            details={key: str(value) for key, value in details.items()},
-        )
-        line = encode_canonical(entry)
-        append_durably(self._path, line + b"\n")
-        self._last = entry
-        self._tree.append(leaf_hash(line))
+    def _append(self, lines: Sequence[DraftLine]) -> None:
+        last, encoded = self._last, []
+        for line in lines:
+            last = next_entry(
+                last,
+                at_utc_ms=self._clock.utc_ms(),
+                actors=line.actors or (self._actor,),
+                role=line.role,
+                action=line.action,
+                subject=line.subject,
+                details={key: str(value) for key, value in line.details.items()},
+            )
+            encoded.append(encode_canonical(last))
+        append_durably(self._path, b"".join(line + b"\n" for line in encoded))
+        self._last = last
+        for data in encoded:
+            self._tree.append(leaf_hash(data))
 
     def _read_lines(self) -> list[bytes]:
         return split_lines(self._path.read_bytes()) if self._path.exists() else []

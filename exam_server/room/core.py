@@ -1,12 +1,13 @@
 """What all parts of the running room share: state, clock, order of changes, alarms.
 
 Event loop only. Each change is first a transaction of `services` in a thread, then shown in
-`live`; `turn` lets one change at a time through, so memory follows the database in order.
+`live`; `turn` lets one change at a time through, so memory follows the database in order. What
+kiosks cause goes through `changes`, many at a time; what people do takes the turn by itself.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from exam_core.errors import ExamError, StorageError, declare
@@ -17,6 +18,7 @@ from exam_core.protocol.messages import Checkpointed
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
+from exam_server.room.grouping import GroupedChanges
 from exam_server.room.live import LiveAlarm, LiveSession, RoomState
 from exam_server.room.orders import OrderBook
 from exam_server.room.room_log import CheckpointReason
@@ -52,6 +54,7 @@ class RoomCore:
         self.clock = clock
         self.state = state
         self.turn = asyncio.Lock()
+        self.changes = GroupedChanges(store, trail, self.turn, self.in_thread)
         self._checkpoint_ms = clock.monotonic_ms()
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarmed = {(alarm.seat_id, alarm.code) for alarm in state.alarms}
@@ -70,6 +73,7 @@ class RoomCore:
         """Wait for all that was spawned."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.changes.finish()
 
     def trouble(self, error: Exception) -> None:
         """Show on the proctor page until somebody settles it, and log, that something failed."""
@@ -127,11 +131,28 @@ class RoomCore:
         self.order(session, orders.Submitted(receipt=session.receipt))
 
     def enter(self, after: SittingState, *, changed_by: str = "") -> None:
-        """The sitting is in this state from now on; every kiosk is told, and who caused it."""
+        """The sitting is in this state from now on, caused by whom; `tell_all` comes next."""
         self.state.clock = self.state.clock.entered(after, self.now_ms())
         self.state.changed_by = changed_by or self.state.changed_by
-        for session in self.state.sessions.values():
-            self.send_clock(session)
+
+    async def tell_all(self, *, issued_by: str = "") -> None:
+        """Tell every kiosk how room and time stand."""
+        await self.tell_each(
+            self.state.sessions.values(), lambda one: self.send_clock(one, issued_by=issued_by)
+        )
+
+    async def tell_each(
+        self, sessions: Iterable[LiveSession], tell: Callable[[LiveSession], object]
+    ) -> None:
+        """Tell each connected kiosk something; signing takes time, so saves go on between."""
+        told = 0
+        for session in list(sessions):
+            if session.connection is None:
+                continue
+            tell(session)
+            told += 1
+            if told % limits.told_at_once == 0:
+                await asyncio.sleep(0)
 
     def alarm(self, seat_id: SeatId, code: str, message: str) -> None:
         """Put something before the proctor, once for each seat and code until it is settled."""
@@ -168,26 +189,25 @@ class RoomCore:
             self.trouble(error)
             return
         if note:
-            for session in self.state.sessions.values():
-                session.send(Checkpointed(note=note))
+            message = Checkpointed(note=note)
+            await self.tell_each(self.state.sessions.values(), lambda one: one.send(message))
 
     async def _raise_alarm(self, seat_id: SeatId, code: str, message: str) -> None:
+        def show(alarm_id: int) -> None:
+            self.state.alarms.append(
+                LiveAlarm(alarm_id=alarm_id, seat_id=seat_id, code=code, message=message)
+            )
+            del self.state.alarms[: -limits.alarms_shown_max]
+
         try:
-            alarm_id = await self.in_thread(
-                conduct.raise_alarm,
-                self.store,
-                self.trail,
-                self.clock,
-                seat_id=seat_id,
-                code=code,
-                message=message,
+            await self.changes.make(
+                lambda db, log: conduct.raise_alarm(
+                    db, log, self.clock, seat_id=seat_id, code=code, message=message
+                ),
+                show,
             )
         except StorageError:
-            alarm_id = 0  # shown all the same; it cannot be kept now
-        self.state.alarms.append(
-            LiveAlarm(alarm_id=alarm_id, seat_id=seat_id, code=code, message=message)
-        )
-        del self.state.alarms[: -limits.alarms_shown_max]
+            show(0)  # all the same; it cannot be kept now
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

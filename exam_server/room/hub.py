@@ -85,8 +85,7 @@ class RoomHub:
             await self.core.finish()
             await self.writer.stop()
             await self.core.finish()
-            elapsed = self.state.clock.elapsed_at(self.core.now_ms())
-            await self.core.in_thread(conduct.persist_elapsed, self.core.store, elapsed)
+            await self.course.persist_elapsed()
 
     async def _tick_each_second(self) -> None:
         while True:
@@ -98,14 +97,11 @@ class RoomHub:
 
     def _keep_refused(self, segment_id: SegmentId, seq: int, frame: bytes, code: str) -> None:
         self.core.spawn(
-            self.core.in_thread(
-                conduct.keep_refused_frame,
-                self.core.store,
-                self.core.clock,
-                segment_id=segment_id,
-                seq=seq,
-                frame=frame,
-                code=code,
+            self.core.changes.make(
+                lambda db, _: conduct.keep_refused_frame(
+                    db, self.core.clock, segment_id=segment_id, seq=seq, frame=frame, code=code
+                ),
+                lambda _: None,
             )
         )
 

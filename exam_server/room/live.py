@@ -274,12 +274,20 @@ class RoomState:
     changed_by: str  # who put the sitting into its state
     opened: OpenedPaper | None = None
     storage_problem: str = ""
+    _by_candidate: dict[AdmissionNumber, LiveSession] = field(init=False)
 
-    def active(self) -> frozenset[AdmissionNumber]:
-        """Candidates whose kiosk is connected."""
-        return frozenset(
-            session.admission_number for session in self.sessions.values() if session.connection
-        )
+    def __post_init__(self) -> None:
+        self._by_candidate = {one.admission_number: one for one in self.sessions.values()}
+
+    def add_session(self, session: LiveSession) -> None:
+        """A candidate logged in for the first time."""
+        self.sessions[session.session_id] = session
+        self._by_candidate[session.admission_number] = session
+
+    def is_active(self, admission_number: AdmissionNumber) -> bool:
+        """Whether this candidate's kiosk is connected."""
+        session = self._by_candidate.get(admission_number)
+        return session is not None and session.connection is not None
 
     def facts_of(self, session: LiveSession) -> SessionFacts | None:
         """What the session's entries must agree with; None while the paper is shut."""

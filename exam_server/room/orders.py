@@ -1,6 +1,6 @@
 """Numbers and signs the orders of one start of the server. Event loop only."""
 
-from exam_core.crypto.signing import PrivateSigningKey
+from exam_core.crypto.signing import PrivateSigningKey, Signer
 from exam_core.model.identifiers import SeatId, SessionId, SittingId
 from exam_core.protocol.messages import Ordered
 from exam_core.protocol.orders import Order, What, sign_order
@@ -16,7 +16,7 @@ class OrderBook:
     """
 
     def __init__(self, key: PrivateSigningKey, *, sitting_id: SittingId, boot: int) -> None:
-        self._key = key
+        self._signer = Signer(key)
         self._sitting_id = sitting_id
         self._boot = boot
         self._counter = 0
@@ -35,4 +35,4 @@ class OrderBook:
             issued_by=issued_by,
             what=what,
         )
-        return sign_order(order, self._key)
+        return sign_order(order, self._signer)

@@ -40,12 +40,16 @@ class Steering:
         """Two people opened the paper; frames that came while it was shut are checked now."""
         async with self._core.turn:
             self._state.opened = opened
-            if self._state.clock.state is SittingState.PREPARED:
+            self._course.paper_opened()
+            is_first = self._state.clock.state is SittingState.PREPARED
+            if is_first:
                 self._core.enter(SittingState.OPENED)
             for session in self._state.sessions.values():
                 session.checkers.clear()
                 self._intake.check_unchecked(session)
                 await asyncio.sleep(0)  # saves of others go on between
+        if is_first:
+            await self._core.tell_all()
         await self._core.take_checkpoint(CheckpointReason.OPENING)
         await self._course.begin_due()
 
@@ -64,11 +68,14 @@ class Steering:
                 person,
                 seat_id=seat_id,
             )
-            for seat in self._state.seats.values():
-                if seat.admission_number in confirmed:
-                    seat.is_present = True
-                    if seat.session:
-                        self._core.send_clock(seat.session, issued_by=person.name)
+            numbers = frozenset(confirmed)
+            seats = [one for one in self._state.seats.values() if one.admission_number in numbers]
+            for seat in seats:
+                seat.is_present = True
+        await self._core.tell_each(
+            [seat.session for seat in seats if seat.session],
+            lambda one: self._core.send_clock(one, issued_by=person.name),
+        )
         await self._course.begin_due(person)
         return len(confirmed)
 
@@ -129,8 +136,7 @@ class Steering:
                 reason=reason,
             )
             self._state.clock = self._state.clock.extended(duration_ms)
-            for session in self._state.sessions.values():
-                self._core.send_clock(session, issued_by="、".join(actors))
+        await self._core.tell_all(issued_by="、".join(actors))
 
     async def swap_machine(
         self, actors: tuple[str, ...], *, seat_id: SeatId, to_seat_id: SeatId, reason: str
@@ -207,6 +213,7 @@ class Steering:
                     await self._refuse_without_receipt()
                     results = await self._core.in_thread(make_results)
                     self._core.enter(SittingState.SEALED)
+                await self._core.tell_all()
             except BaseException:
                 await self._take_again()
                 raise
@@ -218,7 +225,8 @@ class Steering:
             bundle = await self._core.in_thread(make_bundle)
             if self._state.clock.state is not SittingState.CLOSED:
                 self._core.enter(SittingState.CLOSED)
-            return bundle
+        await self._core.tell_all()
+        return bundle
 
     def _refuse_while_open(self) -> None:
         still_open = sum(
@@ -252,6 +260,7 @@ class Steering:
         state = await self._core.in_thread(state_on_disk, self._core.store)
         if state in FIXED_STATES:
             self._core.enter(state)
+            await self._core.tell_all()
             return
         self._show(SittingState.ENDED)
         for session in self._state.sessions.values():

@@ -14,9 +14,9 @@ from exam_core.errors import InputError, StateError, declare
 from exam_core.model.identifiers import AdmissionNumber, FormNumber, SeatId, SessionId
 from exam_core.model.states import OVER_STATES, SessionState
 from exam_core.protocol.http import LogInReply, LogInRequest
-from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.audit_draft import AuditRecorder
 from exam_server.store import room as tables
-from exam_server.store.engine import Db, Store
+from exam_server.store.engine import Db
 
 LOGIN_REFUSED = declare("login.refused", "请核对准考证号、身份证号和考场码后重新输入。")
 LOGIN_WRONG_SEAT = declare("login.wrong_seat", "请到准考证上的机位就座后登录。")
@@ -39,55 +39,62 @@ class Admitted:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A log-in with wrong data, and how the seat stands after it; says `login.refused`."""
+
+    failed_tries: int
+    is_locked: bool
+
+    def as_error(self, seat_id: SeatId) -> InputError:
+        """What the kiosk is told."""
+        return InputError(LOGIN_REFUSED, "登录信息不对", seat_id=seat_id)
+
+
 def log_in(
-    store: Store,
-    trail: AuditTrail,
+    db: Db,
+    log: AuditRecorder,
     request: LogInRequest,
     *,
     seat_id: SeatId,
-    active: frozenset[AdmissionNumber],
-) -> Admitted:
+    is_active: bool,
+) -> Admitted | Refused:
     """Begin a session, or give its candidate a new token at the same seat; the old one is void.
 
     Args:
-        store: The room's database.
-        trail: Where the attempt is logged.
+        db: The transaction.
+        log: Where the attempt is logged.
         request: What the candidate typed.
         seat_id: The seat in the client certificate.
-        active: Candidates whose kiosk is connected now.
+        is_active: Whether the candidate named has a kiosk that is connected now.
+
+    Returns:
+        The admission; or a refusal, which is no error: the try is counted, in the same commit.
 
     Raises:
-        InputError: `login.refused`.
         StateError: `login.seat_locked`, `login.already_active`, `login.wrong_seat`,
             `login.closed`.
     """
-    refusal: InputError | None = None
-    admitted: Admitted | None = None
-    with store.transaction() as db:  # a failed try must be committed too: it is counted
-        seat = db.get(tables.SeatRow, seat_id)
-        sitting = tables.find_sitting(db)
-        if seat is None or sitting is None or seat.is_locked:
-            raise StateError(LOGIN_LOCKED, "机位已锁定", seat_id=seat_id)
-        candidate = db.get(tables.CandidateRow, request.admission_number)
-        is_right = _knows_all(request, candidate, sitting)
-        if candidate is None or not is_right:
-            seat.failed_tries += 1
-            seat.is_locked = seat.failed_tries >= core_limits.login_tries_max
-            trail.record("log_in_refused", subject=seat_id, failed_tries=seat.failed_tries)
-            refusal = InputError(LOGIN_REFUSED, "登录信息不对", seat_id=seat_id)
-        else:
-            session = tables.find_session_of(db, candidate.admission_number)
-            _refuse_known(candidate, session, sitting, seat_id=seat_id, active=active)
-            admitted = _admit(db, candidate, session)
-            seat.failed_tries = 0
-            trail.record(
-                "logged_in" if admitted.is_new else "logged_in_again",
-                subject=seat_id,
-                session_id=admitted.reply.session_id,
-            )
-    if refusal:
-        raise refusal
-    assert admitted is not None, "either refused or admitted"  # noqa: S101  narrows
+    seat = db.get(tables.SeatRow, seat_id)
+    sitting = tables.find_sitting(db)
+    if seat is None or sitting is None or seat.is_locked:
+        raise StateError(LOGIN_LOCKED, "机位已锁定", seat_id=seat_id)
+    candidate = db.get(tables.CandidateRow, request.admission_number)
+    is_right = _knows_all(request, candidate, sitting)
+    if candidate is None or not is_right:
+        seat.failed_tries += 1
+        seat.is_locked = seat.failed_tries >= core_limits.login_tries_max
+        log.record("log_in_refused", subject=seat_id, failed_tries=seat.failed_tries)
+        return Refused(failed_tries=seat.failed_tries, is_locked=seat.is_locked)
+    session = tables.find_session_of(db, candidate.admission_number)
+    _refuse_known(candidate, session, sitting, seat_id=seat_id, is_active=is_active)
+    admitted = _admit(db, candidate, session)
+    seat.failed_tries = 0
+    log.record(
+        "logged_in" if admitted.is_new else "logged_in_again",
+        subject=seat_id,
+        session_id=admitted.reply.session_id,
+    )
     return admitted
 
 
@@ -113,9 +120,9 @@ def _refuse_known(
     sitting: tables.SittingRow,
     *,
     seat_id: SeatId,
-    active: frozenset[AdmissionNumber],
+    is_active: bool,
 ) -> None:
-    if candidate.admission_number in active:
+    if is_active:
         raise StateError(LOGIN_ACTIVE, "该考生已在另一程序中登录")
     if candidate.sits_at != seat_id:
         raise StateError(LOGIN_WRONG_SEAT, "该考生的机位不是这里", seat_id=seat_id)

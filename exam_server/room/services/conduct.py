@@ -1,9 +1,11 @@
 """What proctors do to the sitting and its sessions, and what the program does when time is up.
 
-Each function is one transaction; the state tables of `exam_core.model.states` decide.
+A function that takes the store is one transaction; one that takes `db` is part of the transaction
+of a group (`room.grouping`). The state tables of `exam_core.model.states` decide.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
+from itertools import islice
 
 from exam_core import limits as core_limits
 from exam_core.crypto.signing import PublicSigningKey
@@ -11,6 +13,7 @@ from exam_core.errors import InputError, StateError, declare
 from exam_core.formats.journal_entries import SubmitReason
 from exam_core.model.identifiers import AdmissionNumber, SeatId, SegmentId, SessionId
 from exam_core.model.states import (
+    SESSION_STATE,
     SITTING_STATE,
     SessionEvent,
     SessionState,
@@ -21,6 +24,7 @@ from exam_core.model.states import (
 )
 from exam_server import limits
 from exam_server.accounts.audit import SYSTEM, AuditTrail
+from exam_server.accounts.audit_draft import AuditDraft, AuditRecorder
 from exam_server.accounts.people import Person
 from exam_server.clock import Clock
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
@@ -102,13 +106,15 @@ def mark_present(
                 raise StateError(PRESENCE_EARLY, f"机位 {seat_id} 的考生尚未登录")
             confirmed = [] if candidate.is_present else [candidate.admission_number]
             candidate.is_present = True
-        if confirmed:
-            trail.record(
+        draft = AuditDraft()
+        for part in _in_lines(confirmed):
+            draft.record(
                 "presence_confirmed",
                 actors=(person.name,),
                 subject=seat_id or "全部",
-                candidates=" ".join(sorted(confirmed)),
+                candidates=part,
             )
+        trail.append(draft)
     return [AdmissionNumber(number) for number in confirmed]
 
 
@@ -195,33 +201,35 @@ def check_extra_time(extra_ms: int, reason: str) -> None:
         raise InputError(EXTRA_TIME, "补时长度不对或没有写理由")
 
 
-def set_stage(store: Store, session_id: SessionId, stage: str) -> None:
+def set_stage(db: Db, session_id: SessionId, stage: str) -> None:
     """Note how far the candidate came before the paper."""
-    with store.transaction() as db:
-        _session(db, session_id).stage = stage
+    _session(db, session_id).stage = stage
 
 
 def begin_sessions(
-    store: Store, trail: AuditTrail, session_ids: Iterable[SessionId], *, at_ms: int
+    db: Db, log: AuditRecorder, session_ids: Collection[SessionId], *, at_ms: int
 ) -> None:
-    """The sessions may see their forms from now on.
+    """The sessions may see their forms from now on; a whole room in two statements.
 
     Raises:
-        StateError: `session.state`.
+        StateError: `session.state`, `sitting.state`; then none of them begins.
     """
-    with store.transaction() as db:
-        begun = []
-        for session_id in session_ids:
-            session = _session(db, session_id)
-            session.state = str(next_session_state(SessionState(session.state), SessionEvent.BEGIN))
-            session.begun_at_ms = at_ms
-            begun.append(session.admission_number)
-        trail.record("sessions_begun", candidates=" ".join(sorted(begun)), at_ms=at_ms)
+    sitting = tables.find_sitting(db)
+    if sitting is None or sitting.state != SittingState.RUNNING:
+        raise StateError(SITTING_STATE, "考试没有在进行")
+    before = SessionState.INITIAL
+    begun = tables.move_sessions(
+        db, session_ids, before, next_session_state(before, SessionEvent.BEGIN), begun_at_ms=at_ms
+    )
+    if len(begun) != len(session_ids):
+        raise StateError(SESSION_STATE, "有考生的会话不在可以开始的状态")
+    for part in _in_lines(begun):
+        log.record("sessions_begun", candidates=part, at_ms=at_ms)
 
 
 def close_session(  # every field of the closing, each by name
-    store: Store,
-    trail: AuditTrail,
+    db: Db,
+    log: AuditRecorder,
     session_id: SessionId,
     *,
     reason: SubmitReason,
@@ -235,28 +243,27 @@ def close_session(  # every field of the closing, each by name
     Raises:
         StateError: `session.state`, when it never began or was submitted before.
     """
-    with store.transaction() as db:
-        session = _session(db, session_id)
-        is_late = session.state == SessionState.CLOSED and not session.receipt and bool(receipt)
-        if not is_late:
-            session.state = str(
-                next_session_state(SessionState(session.state), EVENT_OF_REASON[reason])
-            )
-            session.closed_at_ms = at_ms
-        session.close_reason = str(reason)
-        session.receipt = receipt
-        trail.record(
-            "session_submitted" if receipt else "session_ended",
-            subject=session.seat_id,
-            session_id=session_id,
-            reason=reason,
-            receipt=receipt,
-            is_late=is_late,
+    session = _session(db, session_id)
+    is_late = session.state == SessionState.CLOSED and not session.receipt and bool(receipt)
+    if not is_late:
+        session.state = str(
+            next_session_state(SessionState(session.state), EVENT_OF_REASON[reason])
         )
+        session.closed_at_ms = at_ms
+    session.close_reason = str(reason)
+    session.receipt = receipt
+    log.record(
+        "session_submitted" if receipt else "session_ended",
+        subject=session.seat_id,
+        session_id=session_id,
+        reason=reason,
+        receipt=receipt,
+        is_late=is_late,
+    )
 
 
 def register_segment(
-    store: Store,
+    db: Db,
     *,
     session_id: SessionId,
     segment_id: SegmentId,
@@ -270,26 +277,25 @@ def register_segment(
     Raises:
         InputError: `journal.segments`; also when the segment belongs to another session.
     """
-    with store.transaction() as db:
-        known = db.get(tables.SegmentRow, segment_id)
-        if known:
-            if known.session_id != session_id:
-                raise InputError(SEGMENTS_MANY, "作答记录段属于另一场次会话")
-            return known.epoch, PublicSigningKey(known.signing_key)
-        epochs = tables.list_epochs(db, session_id)
-        if len(epochs) >= core_limits.session_segments_max:
-            raise InputError(SEGMENTS_MANY, "作答记录段过多")
-        epoch = max(epochs, default=0) + 1
-        db.add(
-            tables.SegmentRow(
-                segment_id=segment_id,
-                session_id=session_id,
-                epoch=epoch,
-                seat_id=seat_id,
-                signing_key=signing_key,
-            )
+    known = db.get(tables.SegmentRow, segment_id)
+    if known:
+        if known.session_id != session_id:
+            raise InputError(SEGMENTS_MANY, "作答记录段属于另一场次会话")
+        return known.epoch, PublicSigningKey(known.signing_key)
+    epochs = tables.list_epochs(db, session_id)
+    if len(epochs) >= core_limits.session_segments_max:
+        raise InputError(SEGMENTS_MANY, "作答记录段过多")
+    epoch = max(epochs, default=0) + 1
+    db.add(
+        tables.SegmentRow(
+            segment_id=segment_id,
+            session_id=session_id,
+            epoch=epoch,
+            seat_id=seat_id,
+            signing_key=signing_key,
         )
-        return epoch, signing_key
+    )
+    return epoch, signing_key
 
 
 def count_start(store: Store) -> int:
@@ -307,29 +313,28 @@ def count_start(store: Store) -> int:
 
 
 def persist_elapsed(store: Store, elapsed_ms: int) -> None:
-    """Write the room's working time down, for a restart to go on from."""
+    """Write the room's working time down, for a restart to go on from; only forwards."""
     with store.transaction() as db:
         row = tables.find_sitting(db)
         if row:
-            row.elapsed_ms = elapsed_ms
+            row.elapsed_ms = max(row.elapsed_ms, elapsed_ms)
 
 
 def raise_alarm(
-    store: Store, trail: AuditTrail, clock: Clock, *, seat_id: SeatId, code: str, message: str
+    db: Db, log: AuditRecorder, clock: Clock, *, seat_id: SeatId, code: str, message: str
 ) -> int:
     """Put something before the proctor; returns the alarm's number."""
-    with store.transaction() as db:
-        row = tables.AlarmRow(
-            seat_id=seat_id,
-            code=code,
-            message=message,
-            raised_utc_ms=clock.utc_ms(),
-            is_settled=False,
-        )
-        db.add(row)
-        db.flush()
-        trail.record("alarm_raised", subject=seat_id, code=code)
-        return row.alarm_id
+    row = tables.AlarmRow(
+        seat_id=seat_id,
+        code=code,
+        message=message,
+        raised_utc_ms=clock.utc_ms(),
+        is_settled=False,
+    )
+    db.add(row)
+    db.flush()
+    log.record("alarm_raised", subject=seat_id, code=code)
+    return row.alarm_id
 
 
 def settle_alarm(store: Store, trail: AuditTrail, person: Person, alarm_id: int) -> None:
@@ -342,19 +347,25 @@ def settle_alarm(store: Store, trail: AuditTrail, person: Person, alarm_id: int)
 
 
 def keep_refused_frame(
-    store: Store, clock: Clock, *, segment_id: SegmentId, seq: int, frame: bytes, code: str
+    db: Db, clock: Clock, *, segment_id: SegmentId, seq: int, frame: bytes, code: str
 ) -> None:
     """Keep a frame that could not take its place, as evidence."""
-    with store.transaction() as db:
-        db.add(
-            tables.RefusedFrameRow(
-                segment_id=segment_id,
-                seq=seq,
-                frame=frame,
-                code=code,
-                received_utc_ms=clock.utc_ms(),
-            )
+    db.add(
+        tables.RefusedFrameRow(
+            segment_id=segment_id,
+            seq=seq,
+            frame=frame,
+            code=code,
+            received_utc_ms=clock.utc_ms(),
         )
+    )
+
+
+def _in_lines(admission_numbers: Collection[str]) -> Iterator[str]:
+    """The numbers in order, so many together as one line of the log may hold."""
+    in_order = iter(sorted(admission_numbers))
+    while part := tuple(islice(in_order, limits.log_line_candidates_max)):
+        yield " ".join(part)
 
 
 def _session(db: Db, session_id: SessionId) -> tables.SessionRow:

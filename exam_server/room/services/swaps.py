@@ -5,6 +5,7 @@ from exam_core.model.identifiers import SeatId, SessionId
 from exam_core.model.states import SITTING_STATE, SessionState, SittingState
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.audit_draft import AuditRecorder
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
@@ -93,27 +94,26 @@ def check_reason(reason: str) -> None:
         raise InputError(SWAP_REASON, "没有写换机理由或理由过长")
 
 
-def go_on(store: Store, trail: AuditTrail, session_id: SessionId, *, elapsed_ms: int) -> int:
+def go_on(db: Db, log: AuditRecorder, session_id: SessionId, *, elapsed_ms: int) -> int:
     """The paper is shown at the new seat: the time since the swap is given back.
 
     Returns:
         All the time that the session was ever given.
     """
-    with store.transaction() as db:
-        session = db.get(tables.SessionRow, session_id)
-        if session is None or session.moved_at_ms is None:
-            raise ValueError("only a session that was moved goes on")
-        away_ms = max(0, elapsed_ms - session.moved_at_ms)
-        session.extra_ms += away_ms
-        session.away_ms += away_ms
-        session.moved_at_ms = None
-        trail.record(
-            "swap_time_returned",
-            subject=session.seat_id,
-            session_id=session_id,
-            away_ms=away_ms,
-        )
-        return session.extra_ms
+    session = db.get(tables.SessionRow, session_id)
+    if session is None or session.moved_at_ms is None:
+        raise ValueError("only a session that was moved goes on")
+    away_ms = max(0, elapsed_ms - session.moved_at_ms)
+    session.extra_ms += away_ms
+    session.away_ms += away_ms
+    session.moved_at_ms = None
+    log.record(
+        "swap_time_returned",
+        subject=session.seat_id,
+        session_id=session_id,
+        away_ms=away_ms,
+    )
+    return session.extra_ms
 
 
 def _refuse_target(db: Db, seat_id: SeatId) -> None:

@@ -172,20 +172,20 @@ def test_a_connection_that_breaks_while_it_attaches_does_not_stay(
         session = session_of(live, driver)
         hub = live.room.hub
 
-        async def fail() -> None:
+        async def fail(*_: object) -> None:
             raise StorageError(STORAGE_FULL, "磁盘已满")
 
-        async def wait_long() -> None:
+        async def wait_long(*_: object) -> None:
             await hub.stopping.wait()
 
-        monkeypatch.setattr(hub.course, "begin_due", fail)
+        monkeypatch.setattr(hub.course, "begin_when_due", fail)
         await driver.attach()
         assert await closed_with(driver) == CLOSE_LATER
         assert session.connection is None
 
-        monkeypatch.setattr(hub.course, "begin_due", wait_long)
+        monkeypatch.setattr(hub.course, "begin_when_due", wait_long)
         await driver.attach()
-        assert hub.state.active() == {session.admission_number}
+        assert hub.state.is_active(session.admission_number)
         assert driver.socket
         driver.socket.transport.abort()
 

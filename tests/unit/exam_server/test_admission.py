@@ -3,10 +3,11 @@
 import pytest
 
 from exam_core.errors import ExamError
-from exam_core.model.identifiers import AdmissionNumber, SeatId
+from exam_core.model.identifiers import SeatId
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol.http import LogInRequest
 from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.audit_draft import AuditDraft
 from exam_server.room.serve import open_store
 from exam_server.room.services import admission, conduct
 from exam_server.room.services.enrolment import JoinCodes
@@ -17,7 +18,6 @@ from tests.support.live_room import WANG
 from tests.support.room_world import RoomWorld
 
 A01, A02 = SeatId("A01"), SeatId("A02")
-NOBODY: frozenset[AdmissionNumber] = frozenset()
 
 
 class Door:
@@ -35,7 +35,8 @@ class Door:
     def log_in(
         self,
         seat_id: SeatId = A01,
-        active: frozenset[AdmissionNumber] = NOBODY,
+        *,
+        is_active: bool = False,
         changed: dict[str, str] | None = None,
     ) -> admission.Admitted:
         """The first candidate's log-in with single fields changed."""
@@ -45,7 +46,13 @@ class Door:
             "room_code": self.room_code,
         }
         request = LogInRequest(**(right | (changed or {})))  # type: ignore[arg-type]  # any text may come
-        return admission.log_in(self.store, self.trail, request, seat_id=seat_id, active=active)
+        draft = AuditDraft()
+        with self.store.transaction() as db:
+            outcome = admission.log_in(db, draft, request, seat_id=seat_id, is_active=is_active)
+        self.trail.append(draft)
+        if isinstance(outcome, admission.Refused):
+            raise outcome.as_error(seat_id)
+        return outcome
 
     def set_session(self, state: SessionState) -> None:
         """Put the first candidate's session into a state."""
@@ -127,7 +134,7 @@ def test_a_second_log_in_while_the_first_is_connected_is_refused(
     """At whatever seat."""
     door.log_in()
     with pytest.raises(ExamError, match=r"login\.already_active"):
-        door.log_in(seat_id, frozenset({door.first.admission_number}))
+        door.log_in(seat_id, is_active=True)
 
 
 def test_a_log_in_after_the_connection_died_voids_the_old_token(door: Door) -> None:
@@ -174,13 +181,14 @@ def test_a_segment_belongs_to_one_session_and_keeps_its_epoch(door: Door) -> Non
     session_id = door.log_in().reply.session_id
 
     def epoch(segment: str, session: str = session_id) -> int:
-        return conduct.register_segment(
-            door.store,
-            session_id=session,  # type: ignore[arg-type]  # another session's on purpose
-            segment_id=segment,  # type: ignore[arg-type]
-            seat_id=A01,
-            signing_key=builders.KIOSK.public_key,
-        )[0]
+        with door.store.transaction() as db:
+            return conduct.register_segment(
+                db,
+                session_id=session,  # type: ignore[arg-type]  # another session's on purpose
+                segment_id=segment,  # type: ignore[arg-type]
+                seat_id=A01,
+                signing_key=builders.KIOSK.public_key,
+            )[0]
 
     assert [epoch("0a" * 16), epoch("0b" * 16), epoch("0a" * 16)] == [1, 2, 1]
     with pytest.raises(ExamError, match=r"journal\.segments"):

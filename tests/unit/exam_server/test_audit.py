@@ -150,7 +150,7 @@ def test_a_crash_between_note_and_line_is_mended(
     """The note is there without its line; the same state gives no second note."""
     trail = signed(file, "one")
     with monkeypatch.context() as patch:
-        patch.setattr(trail, "_record", lambda *_, **__: (_ for _ in ()).throw(OSError("killed")))
+        patch.setattr(trail, "_append", lambda *_, **__: (_ for _ in ()).throw(OSError("killed")))
         with pytest.raises(OSError, match="killed"):
             trail.take_checkpoint("interval")
 
