@@ -20,6 +20,7 @@ from exam_server.room.deliveries import Deliveries
 from exam_server.room.intake import Intake, IntakeHooks
 from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
+from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
 from exam_server.room.saving.rounds import Rounds
 from exam_server.room.saving.writer import FrameWriter
@@ -69,6 +70,11 @@ class RoomHub:
         self.kiosks = Kiosks(self.core, self.course, ack_book)
         self.steering = Steering(self.core, self.course, self.intake)
         self.uploads = Uploads(self.core, self.intake)
+        self.misconduct = Misconduct(
+            alarm=self.core.alarm,
+            kiosks=state.kiosks,
+            now_s=lambda: asyncio.get_running_loop().time(),
+        )
         self.stopping = asyncio.Event()
 
     @asynccontextmanager

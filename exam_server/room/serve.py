@@ -127,6 +127,7 @@ def room_listeners(
             certificate_file=folder.server_certificate_file,
             client_authority_file=folder.authority_file,
         ),
+        report=room.hub.misconduct.connection_refused,
     )
     console = Listener(
         application=build_console_application(room, people),
@@ -135,6 +136,7 @@ def room_listeners(
             certificate_file=folder.server_certificate_file,
             client_authority_file=None,
         ),
+        report=room.hub.misconduct.connection_refused,
     )
     return kiosk, console
 
