@@ -23,6 +23,7 @@ from exam_server.room.live import RoomState
 from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
 from exam_server.room.saving.rounds import Rounds
+from exam_server.room.saving.signatures import NewestFrame, SignatureWatch
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
 from exam_server.room.steering import Steering
@@ -64,7 +65,15 @@ class RoomHub:
                 close_submitted=self.course.close_submitted,
                 confirm_submitted=self.core.confirm_submitted,
                 pass_on=self.deliveries.pass_on,
+                look_at_signature=self._look_at_signature,
             ),
+        )
+        self.signatures = SignatureWatch(
+            store,
+            in_thread=self.core.in_thread,
+            spawn=self.core.spawn,
+            on_looked=self.course.close_submitted,
+            on_forged=self.intake.forged,
         )
         self.course.intake = self.intake
         self.kiosks = Kiosks(self.core, self.course, ack_book)
@@ -95,6 +104,7 @@ class RoomHub:
 
     async def _tick_each_second(self) -> None:
         while True:
+            self.core.spawn(self.signatures.look())
             try:
                 await self.course.tick()
             except Exception as error:  # noqa: BLE001  time goes on, whatever failed once
@@ -110,6 +120,9 @@ class RoomHub:
                 lambda _: None,
             )
         )
+
+    def _look_at_signature(self, newest: NewestFrame, is_urgent: bool) -> None:
+        self.signatures.note(newest, is_urgent=is_urgent)
 
     def _on_write_failure(self, error: StorageError) -> None:
         self.core.trouble(error)

@@ -245,11 +245,15 @@ class LiveSession:
 
     @property
     def awaits_receipt(self) -> bool:
-        """Whether its submit entry is on disk and it was not yet closed with the receipt."""
+        """Whether its submit entry is on disk, signed, and it was not yet closed with the receipt.
+
+        The signature covers all that stands before the entry in its segment.
+        """
         entry = self.submit_entry
         if entry is None or self.receipt:
             return False
-        return entry.seq < self.ledgers[entry.segment_id].durable
+        ledger = self.ledgers[entry.segment_id]
+        return entry.seq < min(ledger.durable, ledger.answered)
 
     def send(self, message: ServerMessage) -> None:
         """Send to the kiosk, if it is connected."""
