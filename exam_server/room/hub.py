@@ -23,9 +23,9 @@ from exam_server.room.live import RoomState
 from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
 from exam_server.room.saving.rounds import Rounds
-from exam_server.room.saving.signatures import NewestFrame, SignatureWatch
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
+from exam_server.room.signatures import NewestFrame, SignatureWatch
 from exam_server.room.steering import Steering
 from exam_server.room.uploads import Uploads
 from exam_server.store.engine import Store

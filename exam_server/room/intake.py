@@ -1,7 +1,7 @@
 """Takes Save and Submit messages: checks frames, queues them, and answers once they are durable.
 
 Seal and chain are checked before a frame takes its place, the kiosk's signature after the commit
-(`saving.signatures`) and always before a session closes. Event loop only. What cannot take its
+(`room.signatures`) and always before a session closes. Event loop only. What cannot take its
 place in the chain is refused and kept aside; what is sound but impossible keeps its place,
 flagged; either way the proctor sees an alarm and the connection goes on.
 """
@@ -40,9 +40,9 @@ from exam_server.room.live import (
 from exam_server.room.saving.checking import AFTER_END, LATE
 from exam_server.room.saving.evidence import Evidence
 from exam_server.room.saving.ledger import JOURNAL_GAP, SegmentLedger
-from exam_server.room.saving.signatures import Found, NewestFrame
-from exam_server.room.saving.taken import Flag, Taken, refused, restored, saved, unsigned
 from exam_server.room.saving.writer import Batch, FrameWriter
+from exam_server.room.signatures import Found, NewestFrame
+from exam_server.room.taken import Flag, Taken, refused, restored, saved, unsigned
 
 SUBMIT_ENTRY = declare("submit.no_entry", "没有收到交卷记录；考生机会自动重试，请稍候。")
 SUBMIT_RECEIPT = declare("submit.receipt", "回执与服务器记录不一致；保留机位现状，请技术人员核查。")

@@ -10,7 +10,7 @@ from exam_core.model.identifiers import SegmentId
 from exam_core.protocol.acknowledgements import Acknowledged
 from exam_core.protocol.messages import CommitProof, Refused, Restore, Saved
 from exam_server.room.live import Deliverer, LiveSession
-from exam_server.room.saving.signatures import NewestFrame
+from exam_server.room.signatures import NewestFrame
 
 Flag: TypeAlias = tuple[str, int, str]
 """(segment_id, seq, code): why a frame that is held does not count, or that it was late."""
