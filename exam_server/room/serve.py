@@ -27,7 +27,8 @@ from exam_server.room.services.sitting_authority import ensure_sitting_authority
 from exam_server.room.web.applications import build_console_application, build_kiosk_application
 from exam_server.room.web.context import RoomContext
 from exam_server.serving import Listener, bind, serve_until_stopped
-from exam_server.store.engine import Store
+from exam_server.store.engine import Store, sqlite_file
+from exam_server.store.log_renewal import renew_log
 from exam_server.store.migrations import migrate
 from exam_server.tls import server_context
 
@@ -45,8 +46,13 @@ def sole_store(folder: RoomFolder) -> Iterator[Store]:
 
     Raises:
         StateError: `data.in_use`.
+        StorageError: `storage.full`, `storage.failed`: what stands in the database's log is not
+            on the disk.
     """
     with only_user(folder.path):
+        database = sqlite_file(folder.database_url())
+        if database:
+            renew_log(database)
         store = open_store(folder)
         try:
             yield store

@@ -1,17 +1,31 @@
-"""The prepared room, and a process that forks servers."""
+"""The prepared room, and processes that fork servers, also such as fail at chosen calls."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.disk_shim import DiskShim
 from tests.support.fork_server import ForkServer
 from tests.support.room_fixtures import prepared_room, world
 
-__all__ = ["fork_server", "prepared_room", "world"]
+__all__ = ["fork_server", "prepared_room", "shim", "shimmed_servers", "world"]
 
 
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
     """Starts servers in a tenth of a second."""
     with ForkServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> DiskShim:
+    """Compiled once."""
+    return DiskShim(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture(scope="session")
+def shimmed_servers(shim: DiskShim) -> Iterator[ForkServer]:
+    """Forks servers whose calls can be chosen."""
+    with ForkServer(environment=shim.environment) as server:
         yield server
