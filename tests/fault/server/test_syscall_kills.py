@@ -52,7 +52,7 @@ class CallKills:
         Args:
             work: What is done; `until_cut` is put around it.
             step: In a short run only every so manieth call.
-            in_memory: Whether the kiosks connect, and the paper is opened again after each kill.
+            in_memory: Whether the server is started again and a kiosk connects after each kill.
         """
         for number in itertools.count(1, short_or_long(step, 1)):
             if not await self.at_call_of(work, number, in_memory=in_memory):
@@ -72,7 +72,6 @@ class CallKills:
         assert lost_frames(self._world.folder, self.room.drivers, self._scratch) == 0
         if in_memory:
             await self.room.start()
-            await self.room.open()
             await self.room.attached(self.room.drivers[0])
         return True
 
@@ -133,6 +132,7 @@ def test_killed_at_each_call_of_a_hand_in(killed: CallKills, _round: int) -> Non
             for number, driver in enumerate(killed.room.drivers):
                 nth = 1 + ROUNDS * number + _round
                 await killed.at_call_of(lambda one=driver: killed.room.hand_in(one), nth)  # type: ignore[misc]
+                await killed.room.open()  # only then is it known which frame is a submit entry
                 await killed.room.hand_in(driver)
 
     asyncio.run(play())
