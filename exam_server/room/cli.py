@@ -226,9 +226,23 @@ def serve(
     host: Annotated[str, typer.Option(help="监听的地址")] = "127.0.0.1",
     kiosk_port: Annotated[int, typer.Option(help="考生机端口，0 为任意")] = 8443,
     console_port: Annotated[int, typer.Option(help="网页端口，0 为任意")] = 8444,
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over",
+            help="从死机或断网的服务器接管 PostgreSQL 中的考场；那一台醒来后会自行停止",
+        ),
+    ] = False,
 ) -> None:
     """Serve kiosks and pages until SIGTERM."""
-    serve_room(data, harden(), host=host, kiosk_port=kiosk_port, console_port=console_port)
+    serve_room(
+        data,
+        harden(),
+        host=host,
+        kiosk_port=kiosk_port,
+        console_port=console_port,
+        takes_over=take_over,
+    )
 
 
 @app.command(

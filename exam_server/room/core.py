@@ -24,6 +24,7 @@ from exam_server.room.orders import OrderBook
 from exam_server.room.room_log import CheckpointReason
 from exam_server.room.services import conduct
 from exam_server.store.engine import Store
+from exam_server.store.fence import SERVER_FENCED
 
 INTERNAL = declare("server.internal", "考试继续；请技术人员保存服务日志并上报。")
 
@@ -55,6 +56,8 @@ class RoomCore:
         self.state = state
         self.turn = asyncio.Lock()
         self.changes = GroupedChanges(store, trail, self.turn, self.in_thread)
+        self.fenced_by: StorageError | None = None
+        self.fenced = asyncio.Event()
         self._checkpoint_ms = clock.monotonic_ms()
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarmed = {(alarm.seat_id, alarm.code) for alarm in state.alarms}
@@ -79,11 +82,24 @@ class RoomCore:
         """Show on the proctor page until somebody settles it, and log, that something failed."""
         if isinstance(error, ExamError):
             self.state.storage_problem = f"{error.message}（{error.code}）。{error.advice}"
-            self.alarm(SERVER, error.code, error.message)
+            if isinstance(error, StorageError) and error.code == SERVER_FENCED:
+                self.fenced_by = error  # no alarm: nothing can be kept any more
+                self.fenced.set()
+            else:
+                self.alarm(SERVER, error.code, error.message)
         else:
             self.state.storage_problem = "服务器内部错误；考试继续，请技术人员查看服务日志。"
             self.alarm(SERVER, INTERNAL, "服务器内部错误")
         _log.error("room_failed", exc_info=error)
+
+    def require_room(self) -> None:
+        """Refuse what a kiosk wants of a server that another has taken the place of.
+
+        Raises:
+            StorageError: `server.fenced`.
+        """
+        if self.fenced_by:
+            raise self.fenced_by
 
     def now_ms(self) -> int:
         """The monotonic clock."""

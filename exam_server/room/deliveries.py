@@ -29,8 +29,10 @@ class Deliveries:
             InputError: `protocol.version`.
             StateError: `session.token`, when the session has no segment of this kiosk or is at
                 this seat again; `sitting.state`, when the results are fixed.
-            StorageError: `saving.paper_shut`: a submit entry could not be told from an answer.
+            StorageError: `saving.paper_shut`: a submit entry could not be told from an answer;
+                `server.fenced`.
         """
+        self._core.require_room()
         if deliver.protocol != VERSION:
             raise InputError(PROTOCOL_VERSION, f"协议版本应为 {VERSION}，收到 {deliver.protocol}")
         async with self._core.turn:

@@ -20,15 +20,14 @@ from exam_server.room.deliveries import Deliveries
 from exam_server.room.intake import Intake, IntakeHooks
 from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
-from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
 from exam_server.room.saving.rounds import Rounds
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
-from exam_server.room.signatures import NewestFrame, SignatureWatch
 from exam_server.room.steering import Steering
 from exam_server.room.uploads import Uploads
 from exam_server.store.engine import Store
+from exam_server.store.fence import SERVER_FENCED
 
 
 class RoomHub:
@@ -65,51 +64,63 @@ class RoomHub:
                 close_submitted=self.course.close_submitted,
                 confirm_submitted=self.core.confirm_submitted,
                 pass_on=self.deliveries.pass_on,
-                look_at_signature=self._look_at_signature,
             ),
-        )
-        self.signatures = SignatureWatch(
-            store,
-            in_thread=self.core.in_thread,
-            spawn=self.core.spawn,
-            on_looked=self.course.close_submitted,
-            on_forged=self.intake.forged,
         )
         self.course.intake = self.intake
         self.kiosks = Kiosks(self.core, self.course, ack_book)
         self.steering = Steering(self.core, self.course, self.intake)
         self.uploads = Uploads(self.core, self.intake)
-        self.misconduct = Misconduct(
-            alarm=self.core.alarm,
-            kiosks=state.kiosks,
-            now_s=lambda: asyncio.get_running_loop().time(),
-        )
         self.stopping = asyncio.Event()
+        self.leaving = asyncio.Event()  # set by a signal, or when the room is no longer ours
 
     @asynccontextmanager
     async def life(self) -> AsyncIterator[None]:
         """Writing and ticking, as long as the block lasts; then the clock is written down."""
         self.writer.start()
-        ticker = asyncio.create_task(self._tick_each_second())
+        tasks = [
+            asyncio.create_task(self._tick_each_second()),
+            asyncio.create_task(self._watch_fence()),
+            asyncio.create_task(self._leave_when_fenced()),
+        ]
         try:
             yield
         finally:
             self.stopping.set()
-            ticker.cancel()
-            await asyncio.gather(ticker, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.core.finish()
             await self.writer.stop()
             await self.core.finish()
-            await self.course.persist_elapsed()
+            if not self.core.fenced_by:
+                await self.course.persist_elapsed()
 
     async def _tick_each_second(self) -> None:
         while True:
-            self.core.spawn(self.signatures.look())
             try:
                 await self.course.tick()
             except Exception as error:  # noqa: BLE001  time goes on, whatever failed once
                 self.core.trouble(error)
             await asyncio.sleep(limits.clock_persist_interval_ms / 1000)
+
+    async def _watch_fence(self) -> None:
+        """Notice within a second that another server took the room, also when nobody writes."""
+        while not self.core.fenced_by:
+            try:
+                await self.core.in_thread(self.core.store.require_guard)
+            except StorageError as error:
+                if error.code == SERVER_FENCED:
+                    self.core.trouble(error)  # another error is told by who needs the database
+            await asyncio.sleep(limits.clock_persist_interval_ms / 1000)
+
+    async def _leave_when_fenced(self) -> None:
+        """Another server has taken the room: let go of every kiosk, say so, and end."""
+        await self.core.fenced.wait()
+        assert self.core.fenced_by is not None, "set before the event"  # noqa: S101  narrows
+        self.writer.refuse(self.core.fenced_by)
+        self.intake.forget_uncommitted()
+        await asyncio.sleep(limits.fenced_notice_s)  # the pages show why, then keep showing it
+        self.leaving.set()
 
     def _keep_refused(self, segment_id: SegmentId, seq: int, frame: bytes, code: str) -> None:
         self.core.spawn(
@@ -120,9 +131,6 @@ class RoomHub:
                 lambda _: None,
             )
         )
-
-    def _look_at_signature(self, newest: NewestFrame, is_urgent: bool) -> None:
-        self.signatures.note(newest, is_urgent=is_urgent)
 
     def _on_write_failure(self, error: StorageError) -> None:
         self.core.trouble(error)

@@ -82,7 +82,9 @@ class Kiosks:
         Raises:
             InputError: `protocol.version`, `journal.segments`, `journal.malformed`.
             StateError: `session.token`.
+            StorageError: `server.fenced`.
         """
+        self._core.require_room()
         if attach.protocol != VERSION:
             raise InputError(PROTOCOL_VERSION, f"协议版本应为 {VERSION}，收到 {attach.protocol}")
         session = self._session_of(connection, attach)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from exam_core.errors import InputError, declare
 from exam_core.protocol.acknowledgements import AckBook
 from exam_server.accounts.people import People
 from exam_server.clock import Clock, SystemClock
@@ -18,7 +19,6 @@ from exam_server.room.loading import load_room
 from exam_server.room.orders import OrderBook
 from exam_server.room.room_log import CheckpointReason, open_room_log
 from exam_server.room.saving.rounds import Rounds
-from exam_server.room.services import conduct
 from exam_server.room.services.assignment import log_assignment_in_force
 from exam_server.room.services.comparison import Comparisons
 from exam_server.room.services.enrolment import JoinCodes
@@ -27,10 +27,15 @@ from exam_server.room.services.sitting_authority import ensure_sitting_authority
 from exam_server.room.web.applications import build_console_application, build_kiosk_application
 from exam_server.room.web.context import RoomContext
 from exam_server.serving import Listener, bind, serve_until_stopped
-from exam_server.store.engine import Store, sqlite_file
-from exam_server.store.log_renewal import renew_log
+from exam_server.store.engine import Store
+from exam_server.store.fence import join_room, take_room
 from exam_server.store.migrations import migrate
 from exam_server.tls import server_context
+
+SERVE_DATABASE = declare(
+    "serve.database",
+    "这个选项要求数据库是 PostgreSQL；请去掉它，或在建立数据文件夹时改用 PostgreSQL。",
+)
 
 
 def open_store(folder: RoomFolder) -> Store:
@@ -41,43 +46,55 @@ def open_store(folder: RoomFolder) -> Store:
 
 
 @contextmanager
-def sole_store(folder: RoomFolder) -> Iterator[Store]:
-    """The room's database for one program that has the folder to itself; closed at the end.
+def sole_store(folder: RoomFolder, *, takes_over: bool = False) -> Iterator[Store]:
+    """The room's database for one program that has folder and database to itself; then closed.
+
+    What it changes holds only until a server takes the room. With `takes_over` a program that
+    holds the database elsewhere loses its connections.
 
     Raises:
-        StateError: `data.in_use`.
-        StorageError: `storage.full`, `storage.failed`: what stands in the database's log is not
-            on the disk.
+        InputError: `serve.database`, when there is no other program to take over from.
+        StateError: `data.in_use`, `database.in_use`.
+        StorageError: `database.unreachable`, `database.unsafe`.
     """
     with only_user(folder.path):
-        database = sqlite_file(folder.database_url())
-        if database:
-            renew_log(database)
-        store = open_store(folder)
+        store = Store(folder.database_url())
         try:
-            yield store
+            if takes_over and store.is_sqlite:
+                raise InputError(SERVE_DATABASE, "SQLite 的数据库随文件夹，不能从别处接管")
+            with store.held(takes_over=takes_over):
+                migrate(store, "accounts", "room")
+                join_room(store)
+                yield store
         finally:
             store.close()
 
 
 def serve_room(
-    data: Path, protection: Protection, *, host: str, kiosk_port: int, console_port: int
+    data: Path,
+    protection: Protection,
+    *,
+    host: str,
+    kiosk_port: int,
+    console_port: int,
+    takes_over: bool = False,
 ) -> None:
     """Serve the room until SIGTERM; `run/ready.json` says when and where it listens.
 
     What `protection` was granted stands in the audit log with the start.
 
     Raises:
-        InputError: `data.missing`, `config.malformed`.
-        StateError: `data.in_use`, `serve.port`, `sitting.state`.
-        StorageError: `machine.registry`.
+        InputError: `data.missing`, `config.malformed`, `serve.database`.
+        StateError: `data.in_use`, `database.in_use`, `serve.port`, `sitting.state`.
+        StorageError: `machine.registry`, `database.unreachable`, `database.unsafe`;
+            `server.fenced`, when another server took the room meanwhile.
         IntegrityError: `audit.*`, `checkpoint.*`, `note.*`: the log was changed; nothing goes on
             before people have looked.
     """
     folder = RoomFolder(data)
     folder.require()
     clock = SystemClock()
-    with sole_store(folder) as store:
+    with sole_store(folder, takes_over=takes_over) as store:
         try:
             ports = (kiosk_port, console_port)
             _serve(folder, store, clock, protection=protection, host=host, ports=ports)
@@ -88,15 +105,20 @@ def serve_room(
 def build_room(
     folder: RoomFolder, store: Store, clock: Clock, *, writing: Rounds | None = None
 ) -> RoomContext:
-    """The room as the database has it, ready to live in an event loop.
+    """The room as the database has it, ready to live in an event loop; it is taken first.
 
     `writing` runs the writer's rounds; a thread of its own unless given.
+
+    Raises:
+        StateError: `sitting.state`, when package or roster were not imported.
     """
     trail = open_room_log(folder, store, clock)
+    boot = take_room(store)
     log_assignment_in_force(store, folder, trail)
     state = load_room(store, clock)
+    assert boot is not None, "there was a sitting to load"  # noqa: S101  narrows
     ensure_sitting_authority(folder, state.sitting_id, clock)
-    key, boot = folder.signing_key(), conduct.count_start(store)
+    key = folder.signing_key()
     order_book = OrderBook(key, sitting_id=state.sitting_id, boot=boot)
     ack_book = AckBook(key, sitting_id=state.sitting_id, boot=boot)
     return RoomContext(
@@ -133,7 +155,6 @@ def room_listeners(
             certificate_file=folder.server_certificate_file,
             client_authority_file=folder.authority_file,
         ),
-        report=room.hub.misconduct.connection_refused,
     )
     console = Listener(
         application=build_console_application(room, people),
@@ -142,7 +163,6 @@ def room_listeners(
             certificate_file=folder.server_certificate_file,
             client_authority_file=None,
         ),
-        report=room.hub.misconduct.connection_refused,
     )
     return kiosk, console
 
@@ -181,6 +201,13 @@ def _serve(
         write_atomically(folder.ready_file, json.dumps(ready).encode())
 
     serve_until_stopped(
-        (kiosk, console), life=room.hub.life, on_ready=on_ready, on_stop=room.hub.stopping.set
+        (kiosk, console),
+        life=room.hub.life,
+        on_ready=on_ready,
+        on_stop=room.hub.stopping.set,
+        stop=room.hub.leaving,
     )
+    if room.hub.core.fenced_by:
+        room.trail.record("server_fenced", subject=room.hub.state.sitting_id)
+        raise room.hub.core.fenced_by
     room.trail.record("server_stopped", subject=room.hub.state.sitting_id)

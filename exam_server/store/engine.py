@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
@@ -18,6 +18,12 @@ from sqlalchemy.orm import Session
 
 from exam_core.errors import InputError, StorageError, declare
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
+from exam_server.store.postgres import (
+    connect_arguments,
+    hold_database,
+    let_go,
+    prepare_connection,
+)
 
 DATABASE_URL = declare(
     "database.url", "数据库地址应形如 sqlite:////路径 或 postgresql+psycopg://用户@主机/库名。"
@@ -39,13 +45,24 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def sqlite_file(url: str) -> Path | None:
-    """The file that a SQLite URL names; None for another database."""
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+class Guard(Protocol):
+    """Decides whether this program may still change what the database holds."""
+
+    def check(self, connection: Connection) -> None:
+        """Raise if it may not; called first in a transaction."""
+
+    def check_until_commit(self, connection: Connection) -> None:
+        """Raise if it may not, and let nobody change that before the commit; called last."""
 
 
 class Store:
-    """One open database; safe to use from several threads."""
+    """One open database; safe to use from several threads.
+
+    Attributes:
+        guard: Asked in every transaction, once it is set.
+    """
+
+    guard: Guard | None = None
 
     def __init__(self, url: str) -> None:
         self.engine = _open_engine(url)
@@ -59,20 +76,58 @@ class Store:
         """A unit of work: committed durably when the block ends, else undone.
 
         Raises:
-            StorageError: `storage.full`, `storage.failed`: nothing of the block was kept.
+            StorageError: `storage.full`, `storage.failed`, or what `guard` says: nothing of the
+                block was kept. `database.unreachable`: unknown, if it was the commit that failed.
         """
         with self._turn, _own_errors(), Session(self.engine) as db, db.begin():
+            if self.guard:
+                self.guard.check(db.connection())
             yield db
+            if self.guard and not self.is_sqlite:
+                db.flush()
+                self.guard.check_until_commit(db.connection())
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """The same for statements given to the driver as they are; the hot path.
 
         Raises:
-            StorageError: `storage.full`, `storage.failed`: nothing of the block was kept.
+            StorageError: As `transaction`.
         """
         with self._turn, _own_errors(), self.engine.begin() as connection:
+            if self.guard and self.is_sqlite:
+                self.guard.check(connection)
             yield connection
+            if self.guard and not self.is_sqlite:  # one way to the server less than `transaction`
+                self.guard.check_until_commit(connection)
+
+    def require_guard(self) -> None:
+        """Ask the guard now.
+
+        Raises:
+            StorageError: What it says, or `database.unreachable`.
+        """
+        with self.connection() as connection:
+            if self.guard:
+                self.guard.check(connection)
+
+    @contextmanager
+    def held(self, *, takes_over: bool) -> Iterator[None]:
+        """Hold a PostgreSQL for this program; a SQLite file is held with its folder.
+
+        Raises:
+            StateError: `database.in_use`.
+            StorageError: `database.unreachable`, `database.unsafe`.
+        """
+        if self.is_sqlite:
+            yield
+            return
+        with _own_errors():
+            holder = hold_database(self.engine, takes_over=takes_over)
+        try:
+            yield
+        finally:
+            let_go(holder)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -83,7 +138,9 @@ class Store:
 def _open_engine(url: str) -> Engine:
     try:
         if not url.startswith("sqlite"):
-            return create_engine(url, pool_pre_ping=True)
+            engine = create_engine(url, pool_pre_ping=True, connect_args=connect_arguments())
+            event.listen(engine, "connect", prepare_connection)
+            return engine
         engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise InputError(DATABASE_URL, "数据库地址不对") from error

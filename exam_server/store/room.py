@@ -4,7 +4,6 @@ The hot path (`append_frames`) bypasses the ORM. Frames and flags are inserted, 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -24,9 +23,18 @@ from exam_core.model.identifiers import FormNumber
 from exam_core.model.states import FIXED_STATES
 from exam_server.folder import STORAGE_FAILED
 from exam_server.store.base import Base, Bytes, IntPk, Millis, TextPk
+from exam_server.store.bulk import insert_rows
 
 ABSENT = "absent"
 """The close reason of a session that never began; the others are those of a submit entry."""
+
+_FRAME_COLUMNS = {
+    "segment_id": "text",
+    "seq": "int4",
+    "frame": "bytea",
+    "received_utc_ms": "int8",
+}
+_FLAG_COLUMNS = {"segment_id": "text", "seq": "int4", "code": "text"}
 
 
 class SittingRow(Base):
@@ -374,24 +382,12 @@ def append_frames(
         state = connection.scalar(select(SittingRow.state).with_for_update(read=True))
         if state in FIXED_STATES:
             raise StorageError(STORAGE_FAILED, "考试结果已固定，不再写入作答记录")
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    if frames:
-        _many(connection, "frame", "segment_id, seq, frame, received_utc_ms", mark, frames)
+        insert_rows(connection, "frame", _FRAME_COLUMNS, frames)
     if flags:
-        _many(connection, "frame_flag", "segment_id, seq, code", mark, flags)
+        insert_rows(connection, "frame_flag", _FLAG_COLUMNS, flags)
 
 
 def stream_segments(db: Session) -> Iterator[tuple[SegmentRow, list[bytes]]]:
     """Every segment with its frames, one segment in memory at a time."""
     for segment in list_segments(db):
         yield segment, read_frames(db, segment.segment_id)
-
-
-def _many(
-    connection: Connection, table: str, columns: str, mark: str, rows: Sequence[tuple[Any, ...]]
-) -> None:
-    marks = ", ".join([mark] * (columns.count(",") + 1))
-    connection.exec_driver_sql(
-        f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608  constants only
-        list(rows),
-    )

@@ -4,6 +4,7 @@ It listens on a Unix socket alone. PostgreSQL refuses to run as root, so root ru
 that the package made.
 """
 
+import itertools
 import os
 import pwd
 import shutil
@@ -13,6 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import create_engine, text
+
+_NUMBERS = itertools.count(1)
 _SHORT = "/tmp"  # noqa: S108  a socket's path has at most 107 bytes
 
 
@@ -25,8 +29,20 @@ def postgres_url() -> Iterator[str]:
     try:
         os.chown(folder, account.pw_uid, account.pw_gid)
         data = folder / "data"
-        _run(account, programs / "initdb", "-D", data, "-A", "trust", "-U", "exam", "-E", "UTF8")
-        settings = f"-k {folder} -c listen_addresses= -c fsync=off"
+        _run(
+            account,
+            programs / "initdb",
+            "-D",
+            data,
+            "-A",
+            "trust",
+            "-U",
+            "exam",
+            "-E",
+            "UTF8",
+            "-N",
+        )
+        settings = f"-k {folder} -c listen_addresses="
         control = (programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log")
         _run(account, *control, "-o", settings, "start")
         try:
@@ -35,6 +51,21 @@ def postgres_url() -> Iterator[str]:
             _run(account, *control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)
+
+
+def new_database(url: str, template: str = "template1") -> str:
+    """The URL of another database of the same server, a copy of one that nobody is using."""
+    name = f"room{next(_NUMBERS)}"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    engine.dispose()
+    return url.replace("/postgres?", f"/{name}?")
+
+
+def name_of(url: str) -> str:
+    """The database that a URL of ours names."""
+    return url.split("?", 1)[0].rsplit("/", 1)[-1]
 
 
 def _run(account: pwd.struct_passwd, *command: str | Path) -> None:

@@ -247,10 +247,11 @@ class ServerProcess:
         self.kiosk_url = ""
         self.console_url = ""
 
-    def start(self, *, kiosk_port: int = 0, console_port: int = 0) -> None:
+    def start(self, *, kiosk_port: int = 0, console_port: int = 0, take_over: bool = False) -> None:
         """Start, and return when connections are accepted."""
         self._folder.ready_file.unlink(missing_ok=True)
         ports = ["--kiosk-port", str(kiosk_port), "--console-port", str(console_port)]
+        ports += ["--take-over"] if take_over else []
         log = self._folder.path.parent / "server.log"
         self.process = self._spawn(["serve", "--data", str(self._folder.path), *ports], log)
         deadline = time.monotonic() + 30

@@ -86,6 +86,10 @@ class FrameWriter:
         """Why nothing is taken any more; None while writing is possible."""
         return self._broken
 
+    def refuse(self, error: StorageError) -> None:
+        """Take nothing from now on; what is queued fails by itself if it cannot be kept."""
+        self._broken = error
+
     async def wait_for_room(self) -> None:
         """Return when the queue is not too long."""
         await self._has_room.wait()

@@ -298,20 +298,6 @@ def register_segment(
     return epoch, signing_key
 
 
-def count_start(store: Store) -> int:
-    """The server starts: how often it did, this time included.
-
-    Raises:
-        StateError: `sitting.state`.
-    """
-    with store.transaction() as db:
-        row = tables.find_sitting(db)
-        if row is None:
-            raise StateError(SITTING_STATE, "还没有导入试卷包")
-        row.boots += 1
-        return row.boots
-
-
 def persist_elapsed(store: Store, elapsed_ms: int) -> None:
     """Write the room's working time down, for a restart to go on from; only forwards."""
     with store.transaction() as db:

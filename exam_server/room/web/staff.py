@@ -147,6 +147,7 @@ ACTION_TITLES = {
     "roster_replaced": "更换名单",
     "forms_assigned": "分卷（已签名）",
     "server_started": "启动考场服务",
+    "server_fenced": "被另一台服务器接管，停止考场服务",
     "server_stopped": "停止考场服务",
     "signed_in": "登录",
     "sign_in_refused": "登录被拒",

@@ -1,20 +1,13 @@
 """The room on a real PostgreSQL, started for this test from the system's package."""
 
 import asyncio
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import inspect, text
 
 from exam_core.errors import StorageError
 from exam_core.model.states import SessionState, SittingState
@@ -25,44 +18,14 @@ from exam_server.store.base import Base
 from exam_server.store.engine import Store
 from tests.support import builders
 from tests.support.live_room import live_room
+from tests.support.postgres_server import new_database
 from tests.support.refusals import refuses
 from tests.support.room_world import make_room
 
 
-def _programs() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    assert found, "postgresql is missing: see deploy/system-packages.txt"
-    return found[-1].parent
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    """A new cluster on a Unix socket; PostgreSQL refuses root, so root runs it as postgres."""
-    place = Path(tempfile.mkdtemp(prefix="gongyuan-pg-"))
-    as_user: list[str] = []
-    if os.getuid() == 0:
-        account = pwd.getpwnam("postgres")
-        os.chown(place, account.pw_uid, account.pw_gid)
-        as_user = ["runuser", "-u", "postgres", "--"]
-    programs, data = _programs(), place / "data"
-    started = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w"]
-    options = f"-k {place} -c listen_addresses="
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, cwd=place, stdout=subprocess.DEVNULL, timeout=60)
-
-    run(*as_user, str(programs / "initdb"), "-D", str(data), "-U", "exam", "-A", "trust", "-N")
-    run(*started, "-o", options, "-l", str(place / "log"), "start")
-    try:
-        yield f"postgresql+psycopg://exam@/postgres?host={place}"
-    finally:
-        run(*started, "-m", "immediate", "stop")
-        shutil.rmtree(place)
-
-
-def test_a_sitting_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+def test_a_sitting_on_postgresql(postgres: str, tmp_path: Path) -> None:
     """Migrations, imports, log-in, saves, repeats, a restart and the submit, as on SQLite."""
-    world = make_room(tmp_path / "data", seats=2, database_url=postgresql_url)
+    world = make_room(tmp_path / "data", seats=2, database_url=new_database(postgres))
 
     async def play() -> None:
         async with live_room(world) as live:
@@ -103,9 +66,9 @@ def test_a_sitting_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
     assert found == []
 
 
-def test_frames_wait_for_an_export_that_runs(postgresql_url: str, tmp_path: Path) -> None:
+def test_frames_wait_for_an_export_that_runs(postgres: str, tmp_path: Path) -> None:
     """Only locks order transactions here: the frames see the closing and are refused."""
-    url = _new_database(postgresql_url)
+    url = new_database(postgres)
     world = make_room(tmp_path / "data", seats=2, database_url=url)
     store = open_store(world.folder)
     with ThreadPoolExecutor(1) as pool:
@@ -122,14 +85,6 @@ def test_frames_wait_for_an_export_that_runs(postgresql_url: str, tmp_path: Path
         with refuses(StorageError, "storage.failed"):
             appending.result(20)
     store.close()
-
-
-def _new_database(url: str) -> str:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE export"))
-    engine.dispose()
-    return url.replace("/postgres?", "/export?")
 
 
 def _append_a_frame(store: Store) -> None:
