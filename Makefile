@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test test-long bench-seal lint types format docs lock clean
+.PHONY: help setup demo test test-long bench-seal bench-server lint types format docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ test-long: setup ## The same campaigns ten times as long: hours, not minutes
 
 bench-seal: setup ## Measure sealing, verifying and importing against their limits, beside other programs
 	@$(BIN)/python -m deploy.bench.seal
+
+bench-server: setup ## Measure the room's server against its limits and its peers (ARGS="--only closed,login --quick")
+	@$(BIN)/python -m deploy.bench.server.run $(ARGS)
 
 lint: setup ## Format check, lint, import contracts
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/lint-imports --no-cache

@@ -30,7 +30,7 @@ def bench_opening(
 ) -> list[Row]:
     """The second person's part in a room whose package is imported: code in, every form opened."""
     roster_file = usb / "roster.xlsx"
-    write_roster(roster_file, _roster(candidates))
+    write_roster(roster_file, bench_roster(candidates))
     run("exam-server", "import-roster", "--data", folder.path, roster_file)
     store, clock = open_store(folder), SystemClock()
     trail, desk = AuditTrail(folder.audit_file, clock), OpeningDesk(clock)
@@ -62,7 +62,8 @@ def bench_opening(
     ]
 
 
-def _roster(candidates: int) -> list[Candidate]:
+def bench_roster(candidates: int) -> list[Candidate]:
+    """So many invented people at the seats from S0001 on."""
     made: list[Candidate] = []
     while len(made) < candidates:
         made += make_roster(f"bench {len(made)}", _TEAMS_AT_ONCE)

@@ -1,0 +1,88 @@
+"""`make bench-server`: every case, one after another; the tables, and docs/performance.md.
+
+Usage: python -m deploy.bench.server.run [--only CASE,CASE] [--quick] [--markdown FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.bench.server.bench import Bench
+from deploy.bench.server.cases import closed_loop, stampedes
+from deploy.bench.server.figures import Figure, number
+from deploy.bench.server.open_files import allow_open_files
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One table."""
+
+    name: str
+    title: str
+    measure: Callable[[Bench], list[Figure]]
+
+
+CASES: tuple[Case, ...] = (
+    Case("closed", "Durable saves a second, closed loop", closed_loop.measure_closed_loop),
+    Case("slow-sync", "The same on a slow disk", closed_loop.measure_slow_sync),
+    Case("log-in", "Log-ins in one burst", stampedes.measure_log_ins),
+    Case("start", "The start", stampedes.measure_start),
+    Case("submit", "Hand-ins", stampedes.measure_submissions),
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure and print; 1 when a goal was missed (never with --quick)."""
+    options = _options(words)
+    wanted = options.only.split(",") if options.only else [one.name for one in CASES]
+    unknown = set(wanted) - {one.name for one in CASES}
+    if unknown:
+        print(f"no such case: {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    allow_open_files()
+    tables: list[tuple[Case, list[Figure]]] = []
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as folder:
+        bench = Bench(Path(folder), is_quick=options.quick)
+        for case in CASES:
+            if case.name in wanted:
+                began = time.monotonic()
+                tables.append((case, case.measure(bench)))
+                _print(*tables[-1], time.monotonic() - began)
+    holds = all(one.holds for _, figures in tables for one in figures)
+    return 0 if holds or options.quick else 1
+
+
+def _options(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="cases with commas between: " + ", ".join(_names()))
+    parser.add_argument("--quick", action="store_true", help="small and short: does it work?")
+    parser.add_argument("--folder", help="where to put rooms and databases: the disk measured")
+    return parser.parse_args(words)
+
+
+def _names() -> list[str]:
+    return [one.name for one in CASES]
+
+
+def _print(case: Case, figures: Sequence[Figure], seconds: float) -> None:
+    table = Table(title=f"{case.title} ({seconds:.0f} s)")
+    for name in ("measured", "value", "goal", "verdict", "beside it, in the same run"):
+        table.add_column(name, justify="right" if name in {"value", "goal"} else "left")
+    for one in figures:
+        table.add_row(
+            one.name, f"{number(one.value)} {one.unit}", one.goal, one.verdict, one.beside
+        )
+    Console(width=160).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
