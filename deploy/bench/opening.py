@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from deploy.demo.processes import run
 from exam_core.crypto.age_passphrase import encrypt
 from exam_core.formats.opening_locks import OpeningCodes
 from exam_core.model.identifiers import AdmissionNumber, SeatId
-from exam_core.model.roster import Candidate
+from exam_core.model.roster import Candidate, id_number_is_valid
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.people import Person
 from exam_server.accounts.roles import Role
@@ -71,11 +72,18 @@ def bench_roster(candidates: int) -> list[Candidate]:
         msgspec.structs.replace(
             one,
             admission_number=AdmissionNumber(f"2026{place:05d}"),
+            id_number=_id_number(place),
             seat_id=SeatId(f"S{place:04d}"),
             team=f"{place // 4} 队",
         )
         for place, one in enumerate(made[:candidates], 1)
     ]
+
+
+def _id_number(place: int) -> str:
+    # Region code 990000 belongs to no place; each person has a day of birth of their own.
+    body = f"990000{dt.date(1975, 1, 1) + dt.timedelta(days=place):%Y%m%d}001"
+    return next(body + check for check in "0123456789X" if id_number_is_valid(body + check))
 
 
 def _person(number: int, role: Role) -> Person:

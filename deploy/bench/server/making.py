@@ -7,6 +7,7 @@ requests are left out. All kiosks share one TLS key, each has its own certificat
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -28,6 +29,7 @@ from exam_core.model.states import SittingEvent
 from exam_core.protocol.enrolment import prove_signing_key
 from exam_core.protocol.http import LogInRequest
 from exam_server.accounts.audit import AuditTrail
+from exam_server.accounts.audit_draft import AuditDraft
 from exam_server.accounts.passwords import PasswordProfile
 from exam_server.accounts.people import People, Person
 from exam_server.accounts.roles import Role
@@ -148,10 +150,7 @@ class _Making:
         key = ec.generate_private_key(ec.SECP256R1())
         kiosks = [self._enrol(key, one) for one in roster]
         if until >= Until.PRESENT:
-            kiosks = [
-                self._log_in(one, room_code, FormNumber(forms[one.admission_number]))
-                for one in kiosks
-            ]
+            kiosks = self._log_in(kiosks, room_code, forms)
             conduct.mark_present(self.store, self.trail, _PROCTOR, seat_id=None)
         if until >= Until.BEGUN:
             self._begin([one.session_id for one in kiosks])
@@ -199,23 +198,34 @@ class _Making:
             segment_id=SegmentId(secrets.token_hex(16)),
         )
 
-    def _log_in(self, kiosk: PlannedKiosk, room_code: str, form_number: FormNumber) -> PlannedKiosk:
-        request = LogInRequest(
-            admission_number=kiosk.admission_number,
-            id_number=kiosk.id_number,
-            room_code=room_code,
-        )
-        admitted = admission.log_in(
-            self.store, self.trail, request, seat_id=kiosk.seat_id, active=frozenset()
-        )
-        return msgspec.structs.replace(
-            kiosk,
-            session_id=admitted.reply.session_id,
-            token=admitted.reply.token,
-            form_number=form_number,
-        )
+    def _log_in(
+        self, kiosks: list[PlannedKiosk], room_code: str, forms: Mapping[str, int]
+    ) -> list[PlannedKiosk]:
+        log, logged_in = AuditDraft(), []
+        with self.store.transaction() as db:
+            for one in kiosks:
+                request = LogInRequest(
+                    admission_number=one.admission_number,
+                    id_number=one.id_number,
+                    room_code=room_code,
+                )
+                admitted = admission.log_in(db, log, request, seat_id=one.seat_id, is_active=False)
+                assert isinstance(admitted, admission.Admitted)  # noqa: S101  the plan's own facts
+                logged_in.append(
+                    msgspec.structs.replace(
+                        one,
+                        session_id=admitted.reply.session_id,
+                        token=admitted.reply.token,
+                        form_number=FormNumber(forms[one.admission_number]),
+                    )
+                )
+            self.trail.append(log)
+        return logged_in
 
     def _begin(self, session_ids: list[SessionId]) -> None:
         for event in (SittingEvent.OPEN, SittingEvent.START):
             conduct.change_sitting(self.store, self.trail, event, person=_PROCTOR, elapsed_ms=0)
-        conduct.begin_sessions(self.store, self.trail, session_ids, at_ms=0)
+        log = AuditDraft()
+        with self.store.transaction() as db:
+            conduct.begin_sessions(db, log, session_ids, at_ms=0)
+            self.trail.append(log)
