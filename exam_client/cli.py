@@ -29,8 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+# No pictures for what stands between colons, as in a fingerprint.
+_out = Console(highlight=False, soft_wrap=True, emoji=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 Data = Annotated[Path, typer.Option("--data", help="本机的数据文件夹", readable=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果")]

@@ -40,8 +40,9 @@ MachineFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果")]
 
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+# A fingerprint with ":AB:" in it would be printed with a picture there.
+_out = Console(highlight=False, soft_wrap=True, emoji=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def run(app: Callable[[], Any]) -> None:

@@ -67,6 +67,8 @@ reason_chars_max = 100  # a sentence; a form field of the pages has the same
 checkpoint_interval_ms = 5 * 60_000  # what the log's owner could still rewrite unseen
 extra_time_ms_max = 2 * 3_600_000  # one grant; more is a typing error
 save_queue_rows_max = 100_000  # then connections wait instead of filling memory
+signature_check_frames = 500  # of one segment, then at once: a search back costs 0.1 ms each
+evidence_frames_max = 500  # refused frames kept aside; a broken kiosk repeats itself
 unchecked_frames_max = 40_000  # of one session while the paper is shut; two hours have 10,000
 unchecked_bytes_max = 64 * MIB  # the same, if each second brought a long essay anew
 restore_bytes_max = 512 * KIB  # frames in one Restore message
@@ -77,6 +79,41 @@ csr_bytes_max = 8 * KIB
 told_at_once = 20  # kiosks, 2 ms of signing; then whatever else waits has its turn
 looked_at_once = 500  # sessions, 1 ms of the tick
 prepared_at_once = 4  # seats whose resume recipients are derived, 2 ms
+
+# Connections; seconds, because the loop wants seconds
+accepts_at_once_max = 64  # then the loop turns to those who are served already
+first_byte_wait_s = 5.0  # a TLS client speaks first
+turn_wait_s = 30.0  # for those of its own address; 5,000 kiosks behind one are through in 10
+handshake_wait_s = 5.0  # two round trips
+handshakes_max = 256  # under way in all; more make none faster, and each holds 30 kB
+handshakes_address_max = 64  # under way of one address, so that four cannot hold all
+arriving_max = 4_096  # not through TLS yet; beyond, the address with most of them loses its newest
+strikes_max = 20  # of an address in `strike_life_s`: broken handshakes, too much, too fast
+strike_life_s = 60.0
+suspect_interval_s = 0.2  # between two handshakes of an address with so many strikes
+addresses_max = 10_000  # remembered
+connections_certificate_max = 8  # of one kiosk: a WebSocket, two requests, and dead ones of before
+connections_address_max = 100  # at the console port: six a browser, behind one address a few
+connections_max = 12_000  # in all at one port; the file descriptors that a service has are 20,000
+descriptor_wait_s = 0.2  # when there is no file descriptor left
+
+# Requests
+request_head_bytes_max = 16 * KIB  # ours have 1 KiB, a browser's with cookies 4
+request_headers_max = 100
+request_head_wait_s = 10.0
+request_body_wait_s = 30.0  # and more for what has come already
+request_body_bytes_s_min = 128 * KIB  # journal files of a machine: 128 MiB through a slow switch
+answer_stall_s = 30.0  # of which a peer reads nothing: 64 KiB wait for it
+# How many requests at once, and how many a second after that
+seat_pace = (100, 10.0)  # HTTP and WebSockets of a kiosk; it asks every 2 s, and less by far later
+enrol_pace = (100, 10.0)  # of one address; a kiosk that waits for staff asks once a second
+compare_pace = (60, 0.1)  # comparisons begun from one address: a few seats are set up through it
+sign_in_pace = (50, 2.0)  # of one address; each costs 64 MiB and 0.2 s of one of two threads
+refusals_pace = (100, 2.0)  # refused messages of a seat; a broken segment is refused once a second
+messages_pace = (100, 10.0)  # of a seat, without answers: a heartbeat each 10 s, a few stages
+attack_signs_pace = (20, 0.2)  # refusals of one kind and address until the proctor is told
+paced_max = 20_000  # seats and addresses remembered
+pipelined_max = 16  # requests of one connection that wait for their turn
 
 # Stopping
 stop_wait_s = 5  # for open requests at SIGTERM

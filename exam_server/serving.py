@@ -1,11 +1,11 @@
 """Runs web applications on TLS sockets in one event loop until SIGTERM or SIGINT.
 
-WORKAROUND(uvicorn pull requests 3132, 3133): uvicorn does not hand the peer's certificate to the
-application; our protocol puts it into `scope["state"]["peer_certificate"]`, also for WebSockets.
+Who may connect, and in which turn, is the doorway's; what a request may be, the guarded HTTP's.
 """
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import ssl
@@ -16,22 +16,28 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from exam_core.errors import StateError, declare
 from exam_core.limits import message_bytes_max
 from exam_server import limits
+from exam_server.doorway import Doorway, Reporter, Source, Visitor
+from exam_server.guarded_http import GuardedHttp
 
 PORT_BUSY = declare("serve.port", "端口已被占用或地址不属于本机；请停止旧程序或换一个端口。")
 
 
+def _tell_nobody(_source: Source, _code: str) -> None:
+    """For programs that no kiosk connects to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """One application on one listening TLS socket."""
+    """One application on one listening TLS socket; `report` is told who was refused, and why."""
 
     application: Any
     listening: socket.socket
     context: ssl.SSLContext
+    report: Reporter = _tell_nobody
 
     @property
     def port(self) -> int:
@@ -39,19 +45,29 @@ class Listener:
         return int(self.listening.getsockname()[1])
 
 
-class CertificateProtocol(HttpToolsProtocol):
-    """HTTP over TLS that remembers the peer's certificate (DER) for the application."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Note the certificate before the first request."""
-        super().connection_made(transport)
-        tls = transport.get_extra_info("ssl_object")
-        der = tls.getpeercert(True) if tls else None
-        self.app_state = {**self.app_state, "peer_certificate": der}
-
-
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: one handler serves all listeners."""
+    """uvicorn behind our doorway, without its own signals: one handler serves all listeners."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(_config(listener))
+        self._listener = listener
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  as uvicorn's own
+        """Begin to accept."""
+        await self.lifespan.startup()
+        door = Doorway(
+            self._listener.listening, self._listener.context, self._protocol, self._listener.report
+        )
+        self.servers = [door]  # type: ignore[list-item]  # it closes as a server does
+        self.started = True
+
+    def _protocol(self, visitor: Visitor) -> GuardedHttp:
+        return GuardedHttp(
+            visitor,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -120,7 +136,9 @@ async def serve_until(
     stop: asyncio.Event,
 ) -> None:
     """Serve in the running loop until `stop` is set."""
-    servers = [(_Server(_config(listener)), listener) for listener in listeners]
+    # A line for each broken request would let any peer fill the disk; the doorway counts them.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    servers = [(_Server(listener), listener) for listener in listeners]
     async with life():
         tasks = [
             asyncio.create_task(server.serve(sockets=[listener.listening]))
@@ -155,7 +173,7 @@ async def _abort_open(servers: Iterable[uvicorn.Server]) -> None:
 def _config(listener: Listener) -> uvicorn.Config:
     return uvicorn.Config(
         listener.application,
-        http=CertificateProtocol,
+        http=GuardedHttp,
         ws="websockets-sansio",
         ws_max_size=message_bytes_max,
         ws_ping_interval=None,  # the protocol has its own heartbeat

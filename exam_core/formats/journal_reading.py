@@ -71,6 +71,7 @@ class SessionFacts:
 class Checked:
     """What a frame says; `refusal` is a code with a sentence when it does not count."""
 
+    opened: OpenedFrame
     entry: Entry | None
     refusal: tuple[str, str] | None = None
 
@@ -141,7 +142,8 @@ class SegmentChecker:
         Args:
             frame: The frame.
             head: The head of the chain before it.
-            is_signed: A later frame that has this one in its chain bears a good signature.
+            is_signed: The signature is not looked at: a later frame that has this one in its
+                chain bears a good one, or the caller looks at it by `is_signed` afterwards.
 
         Raises:
             InputError: `journal.frame`.
@@ -150,13 +152,26 @@ class SegmentChecker:
         """
         opened = self.open(frame, head)
         seq = frame_sequence(frame)
-        if not is_signed and not self._cipher.is_signed(seq, opened, self._signing_key):
+        if not is_signed and not self.is_signed(seq, opened):
             self._broken_head, self._broken_code = next_head(head, frame), JOURNAL_SIGNATURE
             raise IntegrityError(JOURNAL_SIGNATURE, f"第 {seq} 条的签名不符", seq=seq)
         try:
-            return Checked(entry=self.read(opened.payload, seq))
+            return Checked(opened=opened, entry=self.read(opened.payload, seq))
         except ExamError as error:
-            return Checked(entry=None, refusal=(error.code, error.message))
+            return Checked(opened=opened, entry=None, refusal=(error.code, error.message))
+
+    def is_signed(self, seq: int, opened: OpenedFrame) -> bool:
+        """Whether the kiosk made frame `seq`, and so answers for everything up to it."""
+        return self._cipher.is_signed(seq, opened, self._signing_key)
+
+    def signed_among(self, frames: Sequence[bytes], first_seq: int) -> int:
+        """For how many of these frames the kiosk answers; each took its place by `check` before.
+
+        Raises:
+            InputError: `journal.frame`.
+            IntegrityError: `journal.frame`, when one is not what was checked.
+        """
+        return self.signed_until([self._cipher.open(frame) for frame in frames], first_seq)
 
     def opened(self, frames: Iterable[tuple[bytes, bytes]]) -> list[OpenedFrame]:
         """What is in frames of one chain, each given with the head before it.
@@ -180,7 +195,7 @@ class SegmentChecker:
         That is up to the last signature that holds: it covers the chain before it.
         """
         for count in range(len(opened), 0, -1):
-            if self._cipher.is_signed(first_seq + count - 1, opened[count - 1], self._signing_key):
+            if self.is_signed(first_seq + count - 1, opened[count - 1]):
                 return count
         return 0
 

@@ -20,10 +20,12 @@ from exam_server.room.deliveries import Deliveries
 from exam_server.room.intake import Intake, IntakeHooks
 from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
+from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
 from exam_server.room.saving.rounds import Rounds
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
+from exam_server.room.signatures import NewestFrame, SignatureWatch
 from exam_server.room.steering import Steering
 from exam_server.room.uploads import Uploads
 from exam_server.store.engine import Store
@@ -64,12 +66,25 @@ class RoomHub:
                 close_submitted=self.course.close_submitted,
                 confirm_submitted=self.core.confirm_submitted,
                 pass_on=self.deliveries.pass_on,
+                look_at_signature=self._look_at_signature,
             ),
+        )
+        self.signatures = SignatureWatch(
+            store,
+            in_thread=self.core.in_thread,
+            spawn=self.core.spawn,
+            on_looked=self.course.close_submitted,
+            on_forged=self.intake.forged,
         )
         self.course.intake = self.intake
         self.kiosks = Kiosks(self.core, self.course, ack_book)
         self.steering = Steering(self.core, self.course, self.intake)
         self.uploads = Uploads(self.core, self.intake)
+        self.misconduct = Misconduct(
+            alarm=self.core.alarm,
+            kiosks=state.kiosks,
+            now_s=lambda: asyncio.get_running_loop().time(),
+        )
         self.stopping = asyncio.Event()
         self.leaving = asyncio.Event()  # set by a signal, or when the room is no longer ours
 
@@ -97,6 +112,7 @@ class RoomHub:
 
     async def _tick_each_second(self) -> None:
         while True:
+            self.core.spawn(self.signatures.look())
             try:
                 await self.course.tick()
             except Exception as error:  # noqa: BLE001  time goes on, whatever failed once
@@ -131,6 +147,9 @@ class RoomHub:
                 lambda _: None,
             )
         )
+
+    def _look_at_signature(self, newest: NewestFrame, is_urgent: bool) -> None:
+        self.signatures.note(newest, is_urgent=is_urgent)
 
     def _on_write_failure(self, error: StorageError) -> None:
         self.core.trouble(error)

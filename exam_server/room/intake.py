@@ -1,17 +1,17 @@
 """Takes Save and Submit messages: checks frames, queues them, and answers once they are durable.
 
-Event loop only. What cannot take its place in the chain is refused and kept aside; what is sound
-but impossible keeps its place, flagged; either way the proctor sees an alarm and the connection
-goes on.
+Seal and chain are checked before a frame takes its place, the kiosk's signature after the commit
+(`room.signatures`) and always before a session closes. Event loop only. What cannot take its
+place in the chain is refused and kept aside; what is sound but impossible keeps its place,
+flagged; either way the proctor sees an alarm and the connection goes on.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
 
 from exam_core.errors import ExamError, IntegrityError, StateError, StorageError, declare
 from exam_core.formats.journal import receipt_of
-from exam_core.formats.journal_entries import Entry, SessionSubmitted
+from exam_core.formats.journal_entries import SessionSubmitted
 from exam_core.model.identifiers import SegmentId
 from exam_core.model.states import (
     FIXED_STATES,
@@ -26,7 +26,6 @@ from exam_core.protocol.messages import (
     Refused,
     Restore,
     Save,
-    Saved,
     Submit,
 )
 from exam_server.clock import Clock
@@ -39,8 +38,11 @@ from exam_server.room.live import (
     UncheckedFrame,
 )
 from exam_server.room.saving.checking import AFTER_END, LATE
+from exam_server.room.saving.evidence import Evidence
 from exam_server.room.saving.ledger import JOURNAL_GAP, SegmentLedger
 from exam_server.room.saving.writer import Batch, FrameWriter
+from exam_server.room.signatures import Found, NewestFrame
+from exam_server.room.taken import Flag, Taken, refused, restored, saved, unsigned
 
 SUBMIT_ENTRY = declare("submit.no_entry", "没有收到交卷记录；考生机会自动重试，请稍候。")
 SUBMIT_RECEIPT = declare("submit.receipt", "回执与服务器记录不一致；保留机位现状，请技术人员核查。")
@@ -52,22 +54,6 @@ PAPER_SHUT = declare(
     "saving.paper_shut", "试卷尚未重新启封，暂存已满；请两人尽快启封，考生机会自动补传。"
 )
 
-Flag: TypeAlias = tuple[str, int, str]
-"""(segment_id, seq, code): why a frame that is held does not count, or that it was late."""
-
-_EVIDENCE_FRAMES_MAX = 500  # refused frames kept; a broken kiosk repeats itself
-
-
-@dataclass(slots=True)
-class _Taken:
-    """What one Save added, waiting to become durable; the answers go to `source`."""
-
-    source: LiveSession | Deliverer
-    rows: list[tuple[str, int, bytes, int]] = field(default_factory=list)
-    flags: list[Flag] = field(default_factory=list)
-    refusals: list[Refused] = field(default_factory=list)
-    entries: list[tuple[Entry, int, int]] = field(default_factory=list)  # entry, epoch, seq
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeHooks:
@@ -77,7 +63,8 @@ class IntakeHooks:
     pass_on: Callable[[LiveSession, Restore], None]  # delivered frames, to the present kiosk
     keep_refused: Callable[[SegmentId, int, bytes, str], None]
     confirm_submitted: Callable[[LiveSession], None]
-    close_submitted: Callable[[LiveSession], None]  # only if its submit entry is on disk
+    close_submitted: Callable[[LiveSession], None]  # only if its submit entry is on disk, signed
+    look_at_signature: Callable[[NewestFrame, bool], None]  # soon, or at once
 
 
 class Intake:
@@ -96,7 +83,7 @@ class Intake:
         self._ack_book = ack_book
         self._clock = clock
         self._hooks = hooks
-        self._evidence_frames = 0
+        self._evidence = Evidence(hooks.keep_refused)
         self.owed_flags: set[Flag] = set()
         self._must_repay = False
 
@@ -113,14 +100,34 @@ class Intake:
         try:
             self._save(session, message, source)
         except StorageError as error:
-            source.send(_refused(error, message.segment_id, message.first_seq))
+            source.send(refused(error, message.segment_id, message.first_seq))
             connection = delivered_by or session.connection
             if connection:
                 connection.close(CLOSE_LATER)
         except ExamError as error:
-            source.send(_refused(error, message.segment_id, error.facts.get("seq")))
+            source.send(refused(error, message.segment_id, error.facts.get("seq")))
             if isinstance(error, IntegrityError):
                 self._hooks.alarm(session, error.code, error.message)
+                self._evidence.keep_named(message, error)
+
+    def forged(self, session: LiveSession, ledger: SegmentLedger, found: Found) -> None:
+        """Frames that are on disk do not bear the kiosk's signature: they do not count.
+
+        They keep their places, flagged, and the segment takes nothing more. A submit entry among
+        them is none.
+        """
+        ledger.is_ended = True
+        session.tally.forget(epoch=ledger.epoch, from_seq=found.answered)
+        entry = session.submit_entry
+        if entry and entry.segment_id == ledger.segment_id and entry.seq >= found.answered:
+            session.submit_entry = None
+            session.wanted_receipt = ""
+        error = unsigned(found.answered)
+        session.send(refused(error, ledger.segment_id, found.answered))
+        self._hooks.alarm(session, error.code, error.message)
+        places = range(found.answered, found.frames)
+        flags: set[Flag] = {(ledger.segment_id, seq, error.code) for seq in places}
+        self._put_flags(flags - self._state.known_flags)
 
     def submit(self, session: LiveSession, message: Submit) -> None:
         """Answer a submit once its entry is durable and the session is closed."""
@@ -129,10 +136,10 @@ class Intake:
             self._answer_submit(session, message.receipt)
         elif ledger is None or message.seq >= ledger.frames:
             error = StateError(JOURNAL_GAP, "交卷记录尚未传到")
-            session.send(_refused(error, message.segment_id, message.seq))
+            session.send(refused(error, message.segment_id, message.seq))
         elif session.submit_entry is None and self._state.opened:
             error = StateError(SUBMIT_ENTRY, "这一条不是交卷记录")
-            session.send(_refused(error, message.segment_id, message.seq))
+            session.send(refused(error, message.segment_id, message.seq))
         else:
             session.wanted_receipt = message.receipt
             self._hooks.close_submitted(session)
@@ -145,15 +152,16 @@ class Intake:
 
     def check_unchecked(self, session: LiveSession) -> None:
         """Check the frames that came while the paper was shut, now that it is open."""
-        taken = _Taken(session)
+        taken = Taken(session)
         signed = self._signed_until(session)
         for one in session.unchecked:
             ledger = session.ledgers[one.segment_id]
             is_signed = one.seq < signed[one.segment_id]
             self._examine(session, ledger, one, taken, is_signed=is_signed)
+            ledger.answered = max(ledger.answered, signed[one.segment_id])
         session.unchecked.clear()
         taken.flags = [flag for flag in taken.flags if flag not in self._state.known_flags]
-        _note_entries(session, taken)
+        taken.note_entries(session)
         self._put_flags(set(taken.flags))
         for refusal in taken.refusals:
             self._hooks.alarm(session, refusal.code, refusal.message)
@@ -215,6 +223,8 @@ class Intake:
         if self._state.clock.state in FIXED_STATES:
             raise StateError(SITTING_STATE, "考试结果已固定，不再接收作答")
         frames = ledger.new_frames(message.first_seq, message.frames)
+        if frames and ledger.is_ended:
+            raise unsigned(ledger.frames)
         if self._writer.failure:
             raise self._writer.failure
         if self._state.opened is None and not session.unchecked.has_room_for(frames):
@@ -222,7 +232,7 @@ class Intake:
         if self._must_repay:
             self._must_repay = False
             self._put_flags(self.owed_flags)
-        taken = _Taken(source)
+        taken = Taken(source)
         now = self._clock.utc_ms()
         for frame in frames:
             one = UncheckedFrame(
@@ -253,19 +263,18 @@ class Intake:
         session: LiveSession,
         ledger: SegmentLedger,
         one: UncheckedFrame,
-        taken: _Taken,
+        taken: Taken,
     ) -> bool:
         if self._state.opened is None:
             session.unchecked.append(one)
             self._flag_late(session, ledger, one, taken)
         else:
-            broken = self._examine(session, ledger, one, taken)
+            is_own = isinstance(taken.source, LiveSession)
+            broken = self._examine(session, ledger, one, taken, is_signed=is_own)
             if broken:
                 taken.source.send(taken.refusals.pop())
                 self._hooks.alarm(session, broken.code, broken.message)
-                if self._evidence_frames < _EVIDENCE_FRAMES_MAX:
-                    self._evidence_frames += 1
-                    self._hooks.keep_refused(one.segment_id, one.seq, one.frame, broken.code)
+                self._evidence.keep(one.segment_id, one.seq, one.frame, broken.code)
                 taken.flags = [flag for flag in taken.flags if flag[1] != one.seq]
                 return False
         ledger.take(one.frame)
@@ -276,11 +285,15 @@ class Intake:
         session: LiveSession,
         ledger: SegmentLedger,
         one: UncheckedFrame,
-        taken: _Taken,
+        taken: Taken,
         *,
-        is_signed: bool = False,
+        is_signed: bool,
     ) -> ExamError | None:
-        """Note what the frame says and its flags; returns why it cannot take its place."""
+        """Note what the frame says and its flags; returns why it cannot take its place.
+
+        `is_signed` as in `SegmentChecker.check`: what is delivered from elsewhere is passed on at
+        once, so its signature is looked at here.
+        """
         checker = self._state.checker_of(session, ledger.segment_id)
         assert checker is not None, "called with the paper open"  # noqa: S101  narrows
         try:
@@ -291,8 +304,11 @@ class Intake:
                 raise StateError(DELIVER_SUBMIT, "换机前的机位另有交卷记录，未采用")
         except ExamError as error:
             taken.flags.append((one.segment_id, one.seq, error.code))
-            taken.refusals.append(_refused(error, one.segment_id, one.seq))
+            taken.refusals.append(refused(error, one.segment_id, one.seq))
             return error
+        taken.newest = NewestFrame(
+            session=session, ledger=ledger, checker=checker, seq=one.seq, opened=checked.opened
+        )
         is_after = self._flag_late(session, ledger, one, taken)
         if checked.refusal:
             code, message = checked.refusal
@@ -303,6 +319,7 @@ class Intake:
         elif checked.entry is not None and not is_after:
             taken.entries.append((checked.entry, ledger.epoch, one.seq))
             if isinstance(checked.entry, SessionSubmitted):
+                taken.has_submit = True
                 session.submit_entry = SubmitEntry(
                     epoch=ledger.epoch,
                     seq=one.seq,
@@ -317,7 +334,7 @@ class Intake:
         session: LiveSession,
         ledger: SegmentLedger,
         one: UncheckedFrame,
-        taken: _Taken,
+        taken: Taken,
     ) -> bool:
         entry = session.submit_entry
         if entry and (ledger.epoch, one.seq) > (entry.epoch, entry.seq):
@@ -336,14 +353,12 @@ class Intake:
             taken.flags.append((one.segment_id, one.seq, LATE))
         return False
 
-    def _queue(self, session: LiveSession, ledger: SegmentLedger, taken: _Taken) -> None:
+    def _queue(self, session: LiveSession, ledger: SegmentLedger, taken: Taken) -> None:
         if not taken.rows:
             if ledger.durable == ledger.frames:
                 held = Acknowledged(session.session_id, ledger.durable_frames)
                 (proof,) = self._ack_book.sign([held])
-                taken.source.send(
-                    _saved(held, proof)
-                )  # all held: a repeated Save is answered again
+                taken.source.send(saved(held, proof))  # all held: a repeated Save is answered again
             return
         frames, head = ledger.frames, ledger.head
         held = Acknowledged(
@@ -353,16 +368,18 @@ class Intake:
 
         def on_durable(proof: CommitProof | None) -> None:
             ledger.committed(frames, head)
-            _note_entries(session, taken)
+            taken.note_entries(session)
             for refusal in taken.refusals:
                 taken.source.send(refusal)
                 self._hooks.alarm(session, refusal.code, refusal.message)
             if any(code == LATE for _, _, code in taken.flags):
                 self._hooks.alarm(session, LATE, "考试结束后仍传来作答，请核对后评卷")
             if proof is not None:
-                taken.source.send(_saved(held, proof))
+                taken.source.send(saved(held, proof))
             if not isinstance(taken.source, LiveSession):
-                self._hooks.pass_on(session, _restored(ledger.segment_id, taken))
+                self._hooks.pass_on(session, restored(ledger.segment_id, taken))
+            if taken.newest:
+                self._hooks.look_at_signature(taken.newest, taken.has_submit)
             self._hooks.close_submitted(session)
 
         self._state.known_flags.update(taken.flags)
@@ -375,24 +392,5 @@ class Intake:
             self._hooks.confirm_submitted(session)
             return
         error = IntegrityError(SUBMIT_RECEIPT, "回执不一致")
-        session.send(_refused(error, None, None))
+        session.send(refused(error, None, None))
         self._hooks.alarm(session, error.code, error.message)
-
-
-def _note_entries(session: LiveSession, taken: _Taken) -> None:
-    for entry, epoch, seq in taken.entries:
-        session.tally.note(entry, epoch=epoch, seq=seq)
-
-
-def _saved(acknowledged: Acknowledged, proof: CommitProof) -> Saved:
-    held = acknowledged.held
-    return Saved(segment_id=held.segment_id, frames=held.frames, head=held.head, proof=proof)
-
-
-def _restored(segment_id: SegmentId, taken: _Taken) -> Restore:
-    frames = tuple(frame for _, _, frame, _ in taken.rows)
-    return Restore(segment_id=segment_id, first_seq=taken.rows[0][1], frames=frames)
-
-
-def _refused(error: ExamError, segment_id: SegmentId | None, seq: int | None) -> Refused:
-    return Refused(code=error.code, message=error.message, segment_id=segment_id, seq=seq)

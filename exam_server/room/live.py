@@ -21,7 +21,7 @@ from exam_core.model.identifiers import (
     SittingId,
 )
 from exam_core.model.states import SessionState
-from exam_core.protocol.messages import ServerMessage, encode_message
+from exam_core.protocol.messages import Refused, ServerMessage, encode_message
 from exam_server import limits
 from exam_server.room.saving.checking import AnswerTally, SegmentChecker, SessionFacts
 from exam_server.room.saving.ledger import SegmentLedger
@@ -59,11 +59,21 @@ class Deliverer(Protocol):
 
 
 class Connection:
-    """The sending side of one kiosk's WebSocket; sending never waits."""
+    """The sending side of one kiosk's WebSocket; sending never waits.
+
+    Args:
+        kiosk: Whose certificate it showed.
+        on_refused: Told the seat and code of each refusal; says whether it is one too many.
+    """
 
     takes_submit = False
 
-    def __init__(self, kiosk: EnrolledKiosk) -> None:
+    def __init__(
+        self,
+        kiosk: EnrolledKiosk,
+        on_refused: Callable[[SeatId, str], bool] = lambda _seat_id, _code: False,
+    ) -> None:
+        self._on_refused = on_refused
         self.kiosk = kiosk
         self.seat_id = kiosk.seat_id
         self.has_begun = False
@@ -83,6 +93,13 @@ class Connection:
             self.close(1008)
         else:
             self._outgoing.put_nowait(encode_message(message))
+            if isinstance(message, Refused) and self._on_refused(self.seat_id, message.code):
+                self.close(CLOSE_LATER)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything it says still counts."""
+        return self._is_open
 
     def close(self, code: int) -> None:
         """Close the WebSocket after what is queued."""
@@ -228,11 +245,15 @@ class LiveSession:
 
     @property
     def awaits_receipt(self) -> bool:
-        """Whether its submit entry is on disk and it was not yet closed with the receipt."""
+        """Whether its submit entry is on disk, signed, and it was not yet closed with the receipt.
+
+        The signature covers all that stands before the entry in its segment.
+        """
         entry = self.submit_entry
         if entry is None or self.receipt:
             return False
-        return entry.seq < self.ledgers[entry.segment_id].durable
+        ledger = self.ledgers[entry.segment_id]
+        return entry.seq < min(ledger.durable, ledger.answered)
 
     def send(self, message: ServerMessage) -> None:
         """Send to the kiosk, if it is connected."""

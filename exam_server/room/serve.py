@@ -27,8 +27,9 @@ from exam_server.room.services.sitting_authority import ensure_sitting_authority
 from exam_server.room.web.applications import build_console_application, build_kiosk_application
 from exam_server.room.web.context import RoomContext
 from exam_server.serving import Listener, bind, serve_until_stopped
-from exam_server.store.engine import Store
+from exam_server.store.engine import Store, sqlite_file
 from exam_server.store.fence import join_room, take_room
+from exam_server.store.log_renewal import renew_log
 from exam_server.store.migrations import migrate
 from exam_server.tls import server_context
 
@@ -55,9 +56,13 @@ def sole_store(folder: RoomFolder, *, takes_over: bool = False) -> Iterator[Stor
     Raises:
         InputError: `serve.database`, when there is no other program to take over from.
         StateError: `data.in_use`, `database.in_use`.
-        StorageError: `database.unreachable`, `database.unsafe`.
+        StorageError: `database.unreachable`, `database.unsafe`; `storage.full`, `storage.failed`:
+            what stands in the database's log is not on the disk.
     """
     with only_user(folder.path):
+        database = sqlite_file(folder.database_url())
+        if database:
+            renew_log(database)
         store = Store(folder.database_url())
         try:
             if takes_over and store.is_sqlite:
@@ -155,6 +160,7 @@ def room_listeners(
             certificate_file=folder.server_certificate_file,
             client_authority_file=folder.authority_file,
         ),
+        report=room.hub.misconduct.connection_refused,
     )
     console = Listener(
         application=build_console_application(room, people),
@@ -163,6 +169,7 @@ def room_listeners(
             certificate_file=folder.server_certificate_file,
             client_authority_file=None,
         ),
+        report=room.hub.misconduct.connection_refused,
     )
     return kiosk, console
 

@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from exam_core.errors import ExamError, InputError, declare
 from exam_core.protocol.http import encode_body, problem_of
 from exam_server.accounts.people import People
+from exam_server.pacing import NET_PACE
 from exam_server.web.pages import MenuEntry, SignInRecorder, Site, render, status_of_refusal
 from exam_server.web.permissions import wants_json
 from exam_server.web.security import SecurityHeaders
@@ -62,7 +63,11 @@ def build_application(
             *routes,
         ],
         middleware=[Middleware(SecurityHeaders)],
-        exception_handlers={ExamError: refuse, HTTPException: _refuse_http},
+        exception_handlers={
+            ExamError: refuse,
+            HTTPException: _refuse_http,
+            ClientDisconnect: leave,
+        },
     )
     application.state.site = site
     return application
@@ -73,19 +78,38 @@ async def refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, ExamError), "registered for ExamError only"  # noqa: S101  narrows
     status = status_of_refusal(error)
     if wants_json(request):
-        return Response(
+        response = Response(
             encode_body(problem_of(error)), status_code=status, media_type="application/json"
         )
-    return render(request, "refused.html", status=status, error=error)
+    else:
+        response = render(request, "refused.html", status=status, error=error)
+    return unhurried(response, error)
 
 
-async def _refuse_http(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
+def unhurried(response: Response, error: ExamError) -> Response:
+    """Whoever asks too often connects anew for each further request, in its turn."""
+    if error.code == NET_PACE:
+        response.headers["connection"] = "close"
+    return response
+
+
+def refusal_of(status: int) -> InputError:
+    """What we say where the framework refused a request with this status."""
     code, message = {
         405: (PAGE_REFUSED, "不支持这种请求方式"),
         413: (TOO_LARGE, "请求内容过大"),
     }.get(status, (PAGE_MISSING, "没有这个页面"))
-    return await refuse(request, InputError(code, message))
+    return InputError(code, message)
+
+
+async def leave(_request: Request, _error: Exception) -> Response:
+    """The answer to a peer that went away in the middle of its request; nobody reads it."""
+    return Response(status_code=400)
+
+
+async def _refuse_http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return await refuse(request, refusal_of(status))
 
 
 def _environment(folder: Path) -> Environment:

@@ -20,6 +20,8 @@ _STATUS_OF_CODE = {
     "access.denied": 403,
     "access.origin": 403,
     "access.wait": 429,
+    "net.pace": 429,
+    "package.end": 416,
     "page.missing": 404,
     "page.refused": 405,
     "protocol.too_large": 413,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from starlette.datastructures import FormData
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -18,6 +18,7 @@ from exam_core.errors import InputError, StateError, declare
 from exam_server import limits
 from exam_server.accounts.people import Person
 from exam_server.accounts.roles import TITLES_ZH, Role
+from exam_server.pacing import NET_PACE, Pace
 
 ACCESS_SIGN_IN = declare("access.sign_in", "请先登录。")
 ACCESS_DENIED = declare("access.denied", "您的角色不能做这件事；需要时请找有此角色的同事。")
@@ -59,7 +60,10 @@ def done_by(*roles: Role) -> Permission:
 
 
 class GuardedRoute(Route):
-    """A route with its permission; the endpoint runs only for those it lets in."""
+    """A route with its permission; the endpoint runs only for those it lets in.
+
+    `pace` says how often one kiosk, or one address at the console port, may use it.
+    """
 
     def __init__(
         self,
@@ -70,12 +74,15 @@ class GuardedRoute(Route):
         methods: Collection[str] = ("GET",),
         max_body_size: int = limits.page_body_bytes_max,
         max_files: int = 1,
+        pace: Pace | None = None,
     ) -> None:
         self.permission = permission
 
         async def guarded(request: Request) -> Response:
             request.state.max_files = max_files
             try:
+                if pace:
+                    require_pace(request, pace)
                 refusal = await _check(request, permission)
                 return refusal or await endpoint(request)
             finally:
@@ -88,6 +95,17 @@ class GuardedRoute(Route):
             name=f"{endpoint.__module__}.{endpoint.__name__}",
             max_body_size=max_body_size,
         )
+
+
+def require_pace(connection: HTTPConnection, pace: Pace) -> None:
+    """Refuse whoever does this too often.
+
+    Raises:
+        StateError: `net.pace`.
+    """
+    visitor = connection.scope.get("state", {}).get("visitor")
+    if visitor is not None and not visitor.keeps_pace(pace):
+        raise StateError(NET_PACE, "请求过于频繁")
 
 
 def person_of(request: Request) -> Person:

@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 
 from exam_core.errors import ExamError
 from exam_server import limits
+from exam_server.pacing import SIGN_IN
 from exam_server.web.pages import Site, render, status_of_refusal
 from exam_server.web.permissions import (
     COOKIE,
@@ -23,7 +24,7 @@ def sign_in_routes() -> list[BaseRoute]:
     return [
         GuardedRoute("/", go_home, permission=PUBLIC),
         GuardedRoute("/log-in", show_sign_in, permission=PUBLIC),
-        GuardedRoute("/log-in", sign_in, permission=PUBLIC, methods=["POST"]),
+        GuardedRoute("/log-in", sign_in, permission=PUBLIC, methods=["POST"], pace=SIGN_IN),
         GuardedRoute("/log-out", sign_out, permission=PUBLIC, methods=["POST"]),
     ]
 

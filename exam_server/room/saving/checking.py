@@ -43,6 +43,17 @@ class AnswerTally:
         if known is None or known[:2] <= (epoch, seq):
             self._latest[entry.part_id] = (epoch, seq, not is_empty(entry.response))
 
+    def forget(self, *, epoch: int, from_seq: int) -> None:
+        """Entries of a segment from `from_seq` on were found not to count.
+
+        What such an entry replaced is not known any more: the part is shown as open.
+        """
+        self._latest = {
+            part_id: known
+            for part_id, known in self._latest.items()
+            if known[0] != epoch or known[1] < from_seq
+        }
+
     @property
     def answered(self) -> int:
         """Parts answered now."""

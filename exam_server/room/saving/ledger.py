@@ -31,6 +31,8 @@ class SegmentLedger:
         head: The chain's head after them.
         durable: How many of them are on disk.
         durable_head: The head after those.
+        answered: For how many of them the kiosk's signature was seen to answer.
+        is_ended: A signature did not hold; nothing more is taken.
     """
 
     def __init__(self, segment_id: SegmentId, epoch: int, signing_key: PublicSigningKey) -> None:
@@ -41,6 +43,8 @@ class SegmentLedger:
         self.head = first_head(segment_id)
         self.durable = 0
         self.durable_head = self.head
+        self.answered = 0
+        self.is_ended = False
         self._digests = bytearray()
 
     @property
@@ -87,6 +91,7 @@ class SegmentLedger:
         """Go back to what is on disk, after a commit failed."""
         self.frames = self.durable
         self.head = self.durable_head
+        self.answered = min(self.answered, self.durable)
         del self._digests[self.durable * _DIGEST_BYTES :]
 
     def _digest_at(self, seq: int) -> bytes:

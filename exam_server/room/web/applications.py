@@ -4,11 +4,11 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from exam_core.errors import ExamError, InputError
-from exam_core.protocol.http import encode_body, problem_of, status_of
+from exam_core.errors import ExamError
+from exam_core.protocol.http import encode_body, problem_of
 from exam_server.accounts.pairs import PairDesk
 from exam_server.accounts.people import People
 from exam_server.accounts.roles import RESULTS_SIGNERS, Role
@@ -24,8 +24,8 @@ from exam_server.room.web.proctor import ENROLLERS, WATCHERS, proctor_routes
 from exam_server.room.web.record_sheet import record_sheet_routes
 from exam_server.room.web.results import results_routes
 from exam_server.room.web.staff import READERS, staff_routes
-from exam_server.web.application import PAGE_MISSING, build_application
-from exam_server.web.pages import MenuEntry
+from exam_server.web.application import build_application, leave, refusal_of, unhurried
+from exam_server.web.pages import MenuEntry, status_of_refusal
 from exam_server.web.pairs import PATH as PAIRS_PATH
 from exam_server.web.pairs import PairBoard
 
@@ -36,7 +36,11 @@ def build_kiosk_application(room: RoomContext) -> Starlette:
     """What a kiosk can ask for; refusals are JSON."""
     application = Starlette(
         routes=kiosk_routes(),
-        exception_handlers={ExamError: _refuse, HTTPException: _refuse_http},
+        exception_handlers={
+            ExamError: _refuse,
+            HTTPException: _refuse_http,
+            ClientDisconnect: leave,
+        },
     )
     application.state.room = room
     return application
@@ -82,13 +86,12 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
 
 async def _refuse(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ExamError), "registered for ExamError only"  # noqa: S101  narrows
-    status = 403 if error.code == "kiosk.unknown" else status_of(error)
-    return Response(
-        encode_body(problem_of(error)), status_code=status, media_type="application/json"
-    )
+    status = 403 if error.code == "kiosk.unknown" else status_of_refusal(error)
+    body = encode_body(problem_of(error))
+    return unhurried(Response(body, status_code=status, media_type="application/json"), error)
 
 
 async def _refuse_http(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    problem = problem_of(InputError(PAGE_MISSING, "没有这个接口"))
+    problem = problem_of(refusal_of(status))
     return Response(encode_body(problem), status_code=status, media_type="application/json")

@@ -18,6 +18,7 @@ from exam_core.protocol.http import (
     decode_body,
     encode_body,
 )
+from exam_server.pacing import COMPARE, ENROL, Pace
 from exam_server.room.kiosks import PROTOCOL_VERSION
 from exam_server.room.services.enrolment import KioskRequest, issue_certificate, require_seat
 from exam_server.room.web.context import RoomContext, context_of
@@ -37,9 +38,9 @@ from exam_server.web.permissions import (
 def compare_routes() -> list[BaseRoute]:
     """The routes of this module, all on the console port."""
     return [
-        _machine("/v1/enrol/commit", commit),
-        _machine("/v1/enrol/reveal", reveal),
-        _machine("/v1/enrol/result", result),
+        _machine("/v1/enrol/commit", commit, COMPARE),
+        _machine("/v1/enrol/reveal", reveal, ENROL),
+        _machine("/v1/enrol/result", result, ENROL),
         GuardedRoute("/kiosks/waiting", send_waiting, permission=readable_by(*ENROLLERS)),
         GuardedRoute("/kiosks/agree", agree, permission=done_by(*ENROLLERS), methods=["POST"]),
         GuardedRoute("/kiosks/differ", differ, permission=done_by(*ENROLLERS), methods=["POST"]),
@@ -152,13 +153,14 @@ def waiting_of(room: RoomContext) -> list[dict[str, object]]:
     ]
 
 
-def _machine(path: str, endpoint: Endpoint) -> GuardedRoute:
+def _machine(path: str, endpoint: Endpoint, pace: Pace) -> GuardedRoute:
     return GuardedRoute(
         path,
         endpoint,
         permission=MACHINE,
         methods=["POST"],
         max_body_size=http_body_bytes_max,
+        pace=pace,
     )
 
 

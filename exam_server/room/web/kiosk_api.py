@@ -1,12 +1,13 @@
 """The HTTP requests of a kiosk; see `exam_core.protocol.http` and docs/spec/lan-protocol.md."""
 
 import asyncio
+import re
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, WebSocketRoute
 
-from exam_core.errors import InputError
+from exam_core.errors import InputError, declare
 from exam_core.limits import http_body_bytes_max
 from exam_core.model.states import SessionState
 from exam_core.protocol import VERSION
@@ -18,25 +19,32 @@ from exam_core.protocol.http import (
     decode_body,
     encode_body,
 )
+from exam_server.pacing import ENROL, SEAT
 from exam_server.room.kiosks import PROTOCOL_VERSION
 from exam_server.room.services.enrolment import KioskRequest, issue_certificate
 from exam_server.room.web.context import context_of, seat_of
 from exam_server.room.web.kiosk_socket import run_session
 from exam_server.web.permissions import MACHINE, GuardedRoute
 
+PACKAGE_RANGE = declare("package.range", "请在该机位重新下载试卷包；反复出现请技术人员核查该机位。")
+
+PACKAGE_END = declare("package.end", "试卷包已下载完；请在该机位重新启动考试程序。")
+_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
+
 
 def kiosk_routes() -> list[BaseRoute]:
     """The routes of the kiosk port; each asks for an allowed client certificate."""
     return [
-        GuardedRoute("/v1/room", show_room, permission=MACHINE),
+        GuardedRoute("/v1/room", show_room, permission=MACHINE, pace=SEAT),
         GuardedRoute(
             "/v1/log-in",
             log_in,
             permission=MACHINE,
             methods=["POST"],
             max_body_size=http_body_bytes_max,
+            pace=SEAT,
         ),
-        GuardedRoute("/v1/package", send_package, permission=MACHINE),
+        GuardedRoute("/v1/package", send_package, permission=MACHINE, pace=SEAT),
         WebSocketRoute("/v1/session", run_session),
     ]
 
@@ -50,6 +58,7 @@ def enrol_routes() -> list[BaseRoute]:
             permission=MACHINE,
             methods=["POST"],
             max_body_size=http_body_bytes_max,
+            pace=ENROL,
         )
     ]
 
@@ -119,18 +128,39 @@ async def log_in(request: Request) -> Response:
 
 
 async def send_package(request: Request) -> Response:
-    """GET /v1/package: the whole sealed package; its SHA-256 is the ETag."""
+    """GET /v1/package: the whole sealed package, or one range; its SHA-256 is the ETag.
+
+    Errors: 400 package.range, 416 package.end.
+    """
     seat_of(request)
     room = context_of(request)
     digest = room.hub.state.package_sha256
     tag = f'"{digest}"'
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"ETag": tag})
+    path = room.folder.package_file(digest)
+    if request.headers.get("if-range", tag) == tag:
+        _check_range(request.headers.get("range"), path.stat().st_size)
     return FileResponse(
-        room.folder.package_file(digest),
+        path,
         media_type="application/octet-stream",
         headers={"ETag": tag},
     )
+
+
+def _check_range(wanted: str | None, size: int) -> None:
+    """Refuse what is not one range of the file.
+
+    RFC 9110, 14.2 lets a server refuse many or tiny ranges: each would be a part of its own.
+    """
+    if wanted is None:
+        return
+    found = _RANGE.fullmatch(wanted)
+    first, last = (int(found[1]), int(found[2] or size)) if found else (0, -1)
+    if last < first < size:
+        raise InputError(PACKAGE_RANGE, "一次只能请求试卷包的一段")
+    if first >= size:
+        raise InputError(PACKAGE_END, "试卷包没有这一段")
 
 
 def _json(body: bytes) -> Response:

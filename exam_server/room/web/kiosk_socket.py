@@ -5,7 +5,6 @@ A connection says who it is first; three missed heartbeats end it. Nothing here 
 
 import asyncio
 import logging
-from typing import NoReturn
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -23,6 +22,7 @@ from exam_core.protocol.messages import (
     decode_kiosk_message,
 )
 from exam_server import limits
+from exam_server.pacing import NET_PACE, SEAT
 from exam_server.room.hub import RoomHub
 from exam_server.room.live import (
     CLOSE_LATER,
@@ -32,6 +32,7 @@ from exam_server.room.live import (
     LiveSession,
 )
 from exam_server.room.web.context import context_of, kiosk_of
+from exam_server.web.permissions import require_pace
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +41,13 @@ async def run_session(websocket: WebSocket) -> None:
     """WS /v1/session: from Attach to the end of the connection."""
     try:
         kiosk = kiosk_of(websocket)
-    except StateError:
-        await websocket.close(CLOSE_REVOKED)
+        require_pace(websocket, SEAT)
+    except StateError as error:
+        await websocket.close(CLOSE_LATER if error.code == NET_PACE else CLOSE_REVOKED)
         return
     await websocket.accept()
     hub = context_of(websocket).hub
-    connection = Connection(kiosk)
+    connection = Connection(kiosk, hub.misconduct.message_refused)
     reading = asyncio.create_task(_read(websocket, hub, connection))
     sending = asyncio.create_task(_send(websocket, connection))
     await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
@@ -69,10 +71,11 @@ async def _read(websocket: WebSocket, hub: RoomHub, connection: Connection) -> N
         first = await _receive(websocket, limits.attach_wait_ms_max)
         if isinstance(first, Deliver):
             await _take_delivery(websocket, hub, connection, first)
+            return
         if not isinstance(first, Attach):
             raise InputError(MESSAGE_MALFORMED, "第一条消息应为 Attach")
         session = await hub.kiosks.attach(connection, first)
-        while True:
+        while connection.is_open:
             message = await _receive(websocket, limits.connection_silence_ms_max)
             await _handle(hub, session, connection, message)
     except ExamError as error:
@@ -87,11 +90,11 @@ async def _read(websocket: WebSocket, hub: RoomHub, connection: Connection) -> N
 
 async def _take_delivery(
     websocket: WebSocket, hub: RoomHub, connection: Connection, first: Deliver
-) -> NoReturn:
+) -> None:
     """Saves and heartbeats until the connection is gone, or says something else."""
     session = await hub.deliveries.attach(connection, first)
     try:
-        while True:
+        while connection.is_open:
             message = await _receive(websocket, limits.connection_silence_ms_max)
             if isinstance(message, Save):
                 await hub.intake.save(session, message, delivered_by=connection)
@@ -117,6 +120,9 @@ async def _handle(
 ) -> None:
     if session.connection is not connection:
         return  # superseded: a newer connection speaks for this session
+    if not isinstance(message, Save) and not hub.misconduct.keeps_pace(connection.seat_id):
+        connection.send(Refused(code=NET_PACE, message="消息过于频繁"))
+        return
     match message:
         case Save():
             await hub.intake.save(session, message)

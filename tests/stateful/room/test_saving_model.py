@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection as DatabaseConnection
 
+from exam_core.crypto.signing import Signer
 from exam_core.errors import StorageError
 from exam_core.formats.journal import (
     SegmentWriter,
@@ -80,7 +81,8 @@ KIOSK = EnrolledKiosk(
     issued_utc_ms=0,
 )
 SECRET = bytes(range(32))
-PARTS = ("i1.1", "i2.1", "i3.1", "elsewhere")
+PARTS = ("i1.1", "i2.1", "elsewhere")
+FORGED_PART = "i3.1"  # what a forged answer replaced is shown as open, so nothing else answers it
 
 
 class _SometimesFull:
@@ -117,7 +119,7 @@ class SavingMachine(RuleBasedStateMachine):
         shutil.copytree(self.world.folder.path, self.folder.path)
         self.clock = FakeClock()
         self.frames: dict[SegmentId, list[bytes]] = {}
-        self.entries: dict[SegmentId, list[Entry]] = {}
+        self.entries: dict[SegmentId, list[Entry | None]] = {}  # None: another key signed it
         self.acked: dict[SegmentId, int] = {}
         self.writer: SegmentWriter
         self.session: LiveSession
@@ -163,10 +165,11 @@ class SavingMachine(RuleBasedStateMachine):
         )
 
     async def settle(self) -> None:
-        """Wait until all that was queued is written and answered."""
+        """Wait until all that was queued is written and answered, and signatures were looked at."""
         while self.room.hub.writer._waiting_rows:  # noqa: ASYNC110  written by a thread
             await asyncio.sleep(0)
         await asyncio.sleep(0)
+        await self.room.hub.signatures.look()
         await self.room.hub.core.finish()
 
     # The kiosk
@@ -299,6 +302,35 @@ class SavingMachine(RuleBasedStateMachine):
                 "journal.conflict"
             ]
 
+    @precondition(lambda self: self.room.hub.state.opened is not None)
+    @rule(count=st.integers(1, 3), submits=st.booleans())
+    def sign_with_another_key(self, count: int, submits: bool) -> None:
+        """Frames with the journal's key but not the kiosk's; the kiosk then starts anew."""
+        self.run(self._forge_signatures(count, submits=submits))
+        self.run(self.attach(is_new=True))
+
+    async def _forge_signatures(self, count: int, *, submits: bool) -> None:
+        segment_id = self.writer.segment_id
+        held = self.frames[segment_id]
+        if self.session.ledgers[segment_id].frames != len(held):
+            return  # the kiosk itself has more to send
+        entries: list[Entry] = [builders.response_recorded(FORGED_PART) for _ in range(count)]
+        if submits:
+            entries[-1] = builders.session_submitted()
+        self.writer._signer = Signer(builders.STRANGER)
+        forged = [self.writer.append(encode_entry(entry)) for entry in entries]
+        first = len(held)
+        held += forged
+        self.entries[segment_id] += [None] * count
+        messages = await self.save(segment_id, first, held)
+        codes = [one.code for one in messages if isinstance(one, Refused)]
+        assert "journal.signature" in codes
+        assert self.session.ledgers[segment_id].answered == first
+        more = self.writer.append(encode_entry(builders.response_recorded()))
+        messages = await self.save(segment_id, len(held), [*held, more])
+        codes = [one.code for one in messages if isinstance(one, Refused)]
+        assert codes == ["journal.signature"]
+
     @rule()
     def restart_kiosk(self) -> None:
         """The kiosk starts again with a new segment."""
@@ -420,6 +452,8 @@ class SavingMachine(RuleBasedStateMachine):
                 is_right = not isinstance(entry, ResponseRecorded) or entry.part_id != "elsewhere"
                 if is_closed:
                     flags.add((segment_id, seq, "response.after_end"))
+                if entry is None:
+                    flags.add((segment_id, seq, "journal.signature"))
                 if not is_right:
                     flags.add((segment_id, seq, "response.unknown_part"))
                 elif isinstance(entry, ResponseRecorded) and not is_closed:

@@ -3,10 +3,11 @@
 import asyncio
 
 from exam_core.crypto.signing import Signer
-from exam_core.formats.journal import SegmentWriter
+from exam_core.formats.journal import SegmentWriter, receipt_of
 from exam_core.formats.journal_entries import encode_entry
 from exam_core.model.identifiers import SeatId
-from exam_core.protocol.messages import Refused, Save
+from exam_core.model.states import SessionState
+from exam_core.protocol.messages import Refused, Save, Submit
 from exam_server.room.services.results_collecting import collect_sessions
 from exam_server.store import room as tables
 from tests.support import builders
@@ -33,23 +34,93 @@ def moved(driver: KioskDriver, live: LiveRoom) -> None:
     live.drivers.append(driver)
 
 
-def test_a_frame_that_another_signed_is_refused_and_kept_as_evidence(world: RoomWorld) -> None:
-    """Its place stays free: the kiosk's own frame is taken there afterwards."""
+def test_frames_that_another_signed_are_found_out_and_end_their_segment(world: RoomWorld) -> None:
+    """They keep their places and get a flag; the kiosk's own frame is kept aside, and goes on anew.
+
+    What the kiosk had signed before counts as always.
+    """
 
     async def play() -> None:
         async with live_room(world) as live:
             await live.start()
             driver = await live.writing()
-            forged = forger_of(driver).append(encode_entry(builders.response_recorded("i1.1")))
+            await driver.save(builders.response_recorded("i1.1"))
+            forger = forger_of(driver)
+            answers = [builders.response_recorded("i2.1"), builders.response_recorded("i3.1")]
+            forged = [forger.append(encode_entry(one)) for one in answers]
 
-            await driver.send(Save(segment_id=driver.segment_id, first_seq=1, frames=(forged,)))
+            await driver.send(Save(segment_id=driver.segment_id, first_seq=2, frames=tuple(forged)))
 
-            refused = await driver.expect(Refused)
-            assert (refused.code, refused.seq) == ("journal.signature", 1)
-            await until(lambda: bool(live.room.hub.state.alarms))
+            refused = await driver.expect(Refused)  # a second later, at most
+            assert (refused.code, refused.seq) == ("journal.signature", 2)
+            state = live.room.hub.state
+            assert state.known_flags == {
+                (driver.segment_id, 2, "journal.signature"),
+                (driver.segment_id, 3, "journal.signature"),
+            }
+            await until(lambda: [one.code for one in state.alarms] == ["journal.signature"])
+
+            assert driver.writer
+            own = driver.writer.append(encode_entry(builders.response_recorded("i2.1", "B")))
+            await driver.send(Save(segment_id=driver.segment_id, first_seq=2, frames=(own,)))
+            assert (await driver.expect(Refused)).code == "journal.conflict"
             await until(lambda: _refused_frames(live) == 1)
-            await driver.save(builders.response_recorded("i2.1", "B"))
-            assert session_of(live, driver).tally.answered == 1
+            more = forger.append(encode_entry(builders.response_recorded("i1.1", "B")))
+            await driver.send(Save(segment_id=driver.segment_id, first_seq=4, frames=(more,)))
+            assert (await driver.expect(Refused)).code == "journal.signature"
+            await until(lambda: _refused_frames(live) == 2)
+            assert session_of(live, driver).ledgers[driver.segment_id].durable == 4
+
+            driver.begin = None
+            await driver.attach()
+            await driver.wait_begin()
+            await driver.save()
+            await driver.submit()
+            await until(lambda: bool(session_of(live, driver).receipt))
+
+    asyncio.run(play())
+
+
+def test_a_signature_answers_for_the_frames_before_it(world: RoomWorld) -> None:
+    """A frame whose chain the kiosk signed on counts, whoever made it: as at the grading site."""
+
+    async def play() -> None:
+        async with live_room(world) as live:
+            await live.start()
+            driver = await live.writing()
+            forger = forger_of(driver)
+            frames = [forger.append(encode_entry(builders.response_recorded("i1.1")))]
+            forger._signer = Signer(driver.signing_key)
+            frames.append(forger.append(encode_entry(builders.response_recorded("i2.1"))))
+
+            await driver.send(Save(segment_id=driver.segment_id, first_seq=1, frames=tuple(frames)))
+
+            ledger = session_of(live, driver).ledgers[driver.segment_id]
+            await until(lambda: ledger.answered == 3)
+            assert not live.room.hub.state.known_flags
+
+    asyncio.run(play())
+
+
+def test_a_submit_entry_that_another_signed_closes_nothing(world: RoomWorld) -> None:
+    """It gets no receipt: its signature is looked at before the session closes."""
+
+    async def play() -> None:
+        async with live_room(world) as live:
+            await live.start()
+            driver = await live.writing()
+            forged = forger_of(driver).append(encode_entry(builders.session_submitted()))
+            await driver.send(Save(segment_id=driver.segment_id, first_seq=1, frames=(forged,)))
+            await driver.send(
+                Submit(segment_id=driver.segment_id, seq=1, receipt=receipt_of(forged))
+            )
+
+            assert (await driver.expect(Refused)).code == "journal.signature"
+
+            await live.room.hub.core.finish()
+            session = session_of(live, driver)
+            assert (session.receipt, session.submit_entry) == ("", None)
+            assert session.state is SessionState.INTERACTING
 
     asyncio.run(play())
 

@@ -412,3 +412,22 @@ def test_a_checkpoint_longer_than_any_is_no_entry() -> None:
     """Nobody fills a journal with it."""
     with pytest.raises(InputError, match=r"journal\.entry"):
         CheckpointSeen(at_ms=1, note="x" * (limits.note_chars_max + 1))
+
+
+def test_a_kiosk_answers_up_to_its_last_signature_also_when_it_is_looked_for_later() -> None:
+    """A frame may take its place with its signature unseen; one look at the newest answers."""
+    checker = SegmentChecker(FACTS, builders.SEGMENT_ID, builders.KIOSK.public_key)
+    writer = SegmentWriter(builders.JOURNAL_KEY, builders.SEGMENT_ID, Signer(builders.STRANGER))
+    first_signed = writer.append(encode_entry(segment_started()))
+    head = writer.head
+    frame = writer.append(encode_entry(response_recorded(PART_ID)))
+    forged = checker.check(frame, head, is_signed=True)
+    assert not checker.is_signed(1, forged.opened)
+    writer._signer = builders.KIOSK
+    head = writer.head
+    own = writer.append(encode_entry(response_recorded(PART_ID)))
+
+    assert checker.is_signed(2, checker.check(own, head, is_signed=True).opened)
+    assert checker.signed_among([first_signed, frame, own], 0) == 3
+    assert checker.signed_among([frame, own], 1) == 2
+    assert checker.signed_among([frame], 1) == 0

@@ -129,3 +129,14 @@ def test_the_tally_counts_the_latest_response_of_each_part() -> None:
 def test_part_ids_of_the_test_form_are_as_expected() -> None:
     """The tests above name parts of the builder's form."""
     assert PartId("i1.1") in FACTS.shape.parts
+
+
+def test_what_was_found_not_to_count_is_shown_as_open() -> None:
+    """Entries of another segment, and earlier ones of the same, stay."""
+    tally = AnswerTally()
+    for part, epoch, seq in (("a", 1, 1), ("b", 1, 2), ("c", 2, 2)):
+        tally.note(builders.response_recorded(part), epoch=epoch, seq=seq)
+
+    tally.forget(epoch=1, from_seq=2)
+
+    assert tally.answered == 2
