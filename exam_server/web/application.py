@@ -17,14 +17,12 @@ from exam_core.protocol.http import encode_body, problem_of
 from exam_server.accounts.people import People
 from exam_server.pacing import NET_PACE
 from exam_server.web.pages import MenuEntry, SignInRecorder, Site, render, status_of_refusal
-from exam_server.web.permissions import wants_json
+from exam_server.web.permissions import TOO_LARGE, wants_json
 from exam_server.web.security import SecurityHeaders
 from exam_server.web.sign_in import sign_in_routes
 
 PAGE_MISSING = declare("page.missing", "请检查地址，或从菜单重新进入。")
 PAGE_REFUSED = declare("page.refused", "请求方式不对，请从页面上的按钮操作。")
-
-TOO_LARGE = declare("protocol.too_large", "内容过大，请检查是否选错了文件。")
 
 _HERE = Path(__file__).parent
 
@@ -87,8 +85,8 @@ async def refuse(request: Request, error: Exception) -> Response:
 
 
 def unhurried(response: Response, error: ExamError) -> Response:
-    """Whoever asks too often connects anew for each further request, in its turn."""
-    if error.code == NET_PACE:
+    """Whoever asks too often or too much connects anew for each further request, in its turn."""
+    if error.code in (NET_PACE, TOO_LARGE):
         response.headers["connection"] = "close"
     return response
 
