@@ -2,7 +2,7 @@
 
 The child runs the entry point of the console script with the arguments it is given; what differs
 from a start at the command line is only that the interpreter and the modules are there already.
-Run as a module it is the server that forks; imported it is its caller's side.
+The process that forks is `tests.support.forking`.
 """
 
 import json
@@ -12,20 +12,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from exam_server.room.folder import RoomFolder
 from tests.support.room_world import ServerProcess
-
-_PR_SET_PDEATHSIG = 1
-_LOADED_LATE = (  # by a server that starts; loaded before the fork they cost each start nothing
-    "exam_server.room.cli",
-    "sqlalchemy.dialects.sqlite",
-    "typer._adapters",
-    "uvicorn.lifespan.off",
-    "uvicorn.protocols.websockets.websockets_sansio_impl",
-    "websockets.server",
-)
 
 
 class ForkServer:
@@ -33,7 +23,7 @@ class ForkServer:
 
     def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.fork_server"],
+            [sys.executable, "-m", "tests.support.forking"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
@@ -100,57 +90,3 @@ class ForkedServer(ServerProcess):
     def _spawn(self, arguments: list[str], log: Path) -> ForkedProcess:
         pid = self._fork_server.ask("fork", ["exam-server", *arguments], str(log))
         return ForkedProcess(self._fork_server, pid)
-
-
-class _Libc(Protocol):
-    def prctl(self, option: int, value: int) -> int: ...
-
-
-def _main() -> None:
-    import ctypes  # noqa: PLC0415  only in the process that forks
-    import gc  # noqa: PLC0415
-    import importlib  # noqa: PLC0415
-
-    import exam_server.cli  # noqa: PLC0415
-
-    for name in _LOADED_LATE:
-        importlib.import_module(name)
-    libc: _Libc = ctypes.CDLL(None)
-    gc.freeze()
-    for line in sys.stdin.buffer:
-        what, *arguments = json.loads(line)
-        answer = None
-        if what == "fork":
-            answer = os.fork()
-            if answer == 0:
-                libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-                _become(*arguments)
-                exam_server.cli.main()
-                os._exit(0)
-        elif what == "wait":
-            answer = _wait(*arguments)
-        elif what == "poll":
-            pid, status = os.waitpid(arguments[0], os.WNOHANG)
-            answer = os.waitstatus_to_exitcode(status) if pid else None
-        sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
-        sys.stdout.buffer.flush()
-
-
-def _wait(pid: int, timeout: float | None) -> int:
-    if timeout is not None:
-        signal.setitimer(signal.ITIMER_REAL, timeout)  # then this process dies, and the test fails
-    _, status = os.waitpid(pid, 0)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    return os.waitstatus_to_exitcode(status)
-
-
-def _become(arguments: list[str], log: str) -> None:
-    nothing = os.open(os.devnull, os.O_RDWR)
-    told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for descriptor, number in ((nothing, 0), (nothing, 1), (told, 2)):
-        os.dup2(descriptor, number)
-    sys.argv = arguments
-
-
-if __name__ == "__main__":
-    _main()

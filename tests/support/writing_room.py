@@ -6,7 +6,7 @@ Everybody keeps what was acknowledged, so that a test can hold it against any co
 import asyncio
 import itertools
 import shutil
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -116,7 +116,7 @@ class WritingRoom:
     @property
     def acknowledged(self) -> int:
         """Frames that some kiosk was told are kept."""
-        return sum(saved.frames for one in self.drivers for saved in one.saved.values())
+        return sum(acknowledged_frames(self.drivers).values())
 
     @contextmanager
     def console(self, name: str) -> Iterator[Console]:
@@ -137,38 +137,67 @@ class WritingRoom:
                 assert proctor.post("/proctor/start").json()["state"] == "running"
 
 
-def lost_frames(folder: RoomFolder, drivers: list[KioskDriver], scratch: Path) -> int:
+def lost_frames(
+    folder: RoomFolder,
+    drivers: Sequence[KioskDriver],
+    scratch: Path,
+    *,
+    acknowledged: Mapping[SegmentId, int] | None = None,
+) -> int:
     """Acknowledged frames that the database does not have, byte for byte.
 
     A copy is opened: the recovery of the file itself is left to the server. Whatever is held
     beyond must be what the kiosk sent.
+
+    Args:
+        folder: Where the database is.
+        drivers: The kiosks, with all they ever sent.
+        scratch: An empty folder for the copy.
+        acknowledged: How many frames of each segment; without it, what the kiosks know now.
     """
     for file in folder.path.glob("room.db*"):
         if not file.name.endswith("-shm"):
             shutil.copyfile(file, scratch / file.name)
     store = Store(sqlite_url(scratch / "room.db"))
     try:
-        return missing_from(store, drivers)
+        return missing_from(store, drivers, acknowledged=acknowledged)
     finally:
         store.close()
         for file in scratch.glob("room.db*"):
             file.unlink()
 
 
-def missing_from(store: Store, drivers: list[KioskDriver]) -> int:
-    """Acknowledged frames that this database does not have."""
+def missing_from(
+    store: Store,
+    drivers: Sequence[KioskDriver],
+    *,
+    acknowledged: Mapping[SegmentId, int] | None = None,
+) -> int:
+    """The same of a database that is open."""
+    if acknowledged is None:
+        acknowledged = acknowledged_frames(drivers)
     lost = 0
     with store.transaction() as db:
         for driver in drivers:
             for segment_id, own in driver.frames.items():
                 held = tables.read_frames(db, segment_id)
-                saved = driver.saved.get(segment_id)
-                acked = own[: saved.frames if saved else 0]
-                lost += sum(
-                    place >= len(held) or held[place] != frame for place, frame in enumerate(acked)
-                )
-                assert lost or held == own[: len(held)]
+                missing = _missing(held, own[: acknowledged.get(segment_id, 0)])
+                assert missing or held == own[: len(held)]
+                lost += missing
     return lost
+
+
+def acknowledged_frames(drivers: Sequence[KioskDriver]) -> dict[SegmentId, int]:
+    """How many frames of each segment the kiosks were told are kept."""
+    return {
+        segment_id: saved.frames for driver in drivers for segment_id, saved in driver.saved.items()
+    }
+
+
+def _missing(held: list[bytes], acknowledged: list[bytes]) -> int:
+    return sum(
+        place >= len(held) or held[place] != frame for place, frame in enumerate(acknowledged)
+    )
 
 
 async def until_cut(work: Awaitable[object]) -> None:
