@@ -74,10 +74,27 @@ def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> tuple[bytes, ..
     return _path(_levels(leaf_hashes), index)
 
 
-def inclusion_proofs(leaf_hashes: Sequence[bytes]) -> list[tuple[bytes, ...]]:
-    """The proofs of all leaves in their order, hashing each node once."""
+def root_and_proofs(leaf_hashes: Sequence[bytes]) -> tuple[bytes, list[tuple[bytes, ...]]]:
+    """The root over a list and the proofs of all its leaves in their order; each node once.
+
+    Raises:
+        ValueError: There is no leaf.
+    """
+    if not leaf_hashes:
+        raise ValueError("no leaves")
     levels = _levels(leaf_hashes)
-    return [_path(levels, index) for index in range(len(leaf_hashes))]
+    paths: list[tuple[bytes, ...]] = [()]
+    for level in reversed(levels[:-1]):
+        # A node's path is its sibling and its parent's path; the odd one goes up as it is.
+        below = []
+        for left in range(0, len(level) - 1, 2):
+            path = paths[left >> 1]
+            below.append((level[left + 1], *path))
+            below.append((level[left], *path))
+        if len(level) & 1:
+            below.append(paths[-1])
+        paths = below
+    return levels[-1][0], paths
 
 
 def root_from_proof(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from exam_core.crypto.merkle import inclusion_proofs, leaf_hash, root_from_proof, tree_root
+from exam_core.crypto.merkle import leaf_hash, root_and_proofs, root_from_proof
 from exam_core.crypto.signing import (
     PrivateSigningKey,
     PublicSigningKey,
@@ -28,6 +28,8 @@ ACK_SIGNATURE = declare(
     "服务器的保存确认没有有效签名，未予承认；作答仍保存在本机并会重连，请技术人员检查服务器和网络。",
 )
 
+_leaf_encoder = msgspec.json.Encoder()
+
 _LABEL = b"gongyuan/commit/v1\n"
 
 
@@ -38,11 +40,13 @@ class Acknowledged(NamedTuple):
     held: HeldFrames
 
 
-class _Leaf(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    session_id: SessionId
-    segment_id: SegmentId
+class _Leaf(msgspec.Struct):
+    """The fields stand in the order of canonical JSON: one is made for every save of the room."""
+
     frames: int
     head: str
+    segment_id: SegmentId
+    session_id: SessionId
 
 
 class _Root(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,21 +81,14 @@ class AckBook:
         if not acknowledged:
             return []
         self._number += 1
-        leaves = [_leaf(one) for one in acknowledged]
-        message = _signed(
-            self._sitting_id, self._boot, self._number, len(leaves), tree_root(leaves)
-        )
-        signature = self._signer.sign(message)
+        boot, number, size = self._boot, self._number, len(acknowledged)
+        root, paths = root_and_proofs([_leaf(one) for one in acknowledged])
+        signature = self._signer.sign(_signed(self._sitting_id, boot, number, size, root))
         return [
             CommitProof(
-                boot=self._boot,
-                number=self._number,
-                index=index,
-                size=len(leaves),
-                path=path,
-                signature=signature,
+                boot=boot, number=number, index=index, size=size, path=path, signature=signature
             )
-            for index, path in enumerate(inclusion_proofs(leaves))
+            for index, path in enumerate(paths)
         ]
 
 
@@ -117,14 +114,10 @@ def check_proof(
 
 
 def _leaf(acknowledged: Acknowledged) -> bytes:
-    held = acknowledged.held
-    leaf = _Leaf(
-        session_id=acknowledged.session_id,
-        segment_id=held.segment_id,
-        frames=held.frames,
-        head=held.head.hex(),
+    session_id, held = acknowledged
+    return leaf_hash(
+        _leaf_encoder.encode(_Leaf(held.frames, held.head.hex(), held.segment_id, session_id))
     )
-    return leaf_hash(encode_canonical(leaf))
 
 
 def _signed(sitting_id: SittingId, boot: int, number: int, size: int, root: bytes) -> bytes:

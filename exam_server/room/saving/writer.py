@@ -1,7 +1,9 @@
 """Makes frames durable: one thread, one transaction for all that is queued, then the answers.
 
-While one commit runs the next batch gathers. The acknowledgements of one commit are signed
-together, in the loop: one signature, whatever the number of kiosks. A commit that fails fails all
+What one turn of the loop takes is handed over together, and while one commit runs the next gathers:
+no save waits for a timer. A commit is bounded by rows and bytes, and so is what waits: beyond that
+nothing is read from the kiosks. The acknowledgements of one commit are signed together, in the
+loop: one signature, whatever the number of kiosks. A commit that fails fails all
 of its batches and all queued behind them, loudly; after anything but a full disk the writer stays
 stopped, since what a failed sync left on disk is unknown until the database is opened anew.
 """
@@ -39,6 +41,8 @@ class Batch:
 class _Queued:
     batch: Batch
     era: int
+    rows: int
+    size_bytes: int
 
 
 class FrameWriter:
@@ -58,12 +62,14 @@ class FrameWriter:
         self._store = store
         self._ack_book = ack_book
         self._on_failure = on_failure
-        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
+        self._gathered: list[_Queued] = []  # by this turn of the loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rounds = rounds or ThreadRounds("frame-writer")
         self._failed_era = -1  # of the thread alone
         self._era = 0
         self._waiting_rows = 0
+        self._waiting_bytes = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._broken: StorageError | None = None
@@ -73,9 +79,11 @@ class FrameWriter:
         """Begin writing; call in the event loop."""
         self._loop = asyncio.get_running_loop()
         self._rounds.start(self._round)
+        self._hand_over()
 
     async def stop(self) -> None:
         """Write what is queued, deliver the answers, and end the thread."""
+        self._hand_over()
         self._queue.put(None)
         self._rounds.wake()
         await self._rounds.ended()
@@ -90,8 +98,18 @@ class FrameWriter:
         """Take nothing from now on; what is queued fails by itself if it cannot be kept."""
         self._broken = error
 
+    @property
+    def waiting_rows(self) -> int:
+        """How many rows are not yet written."""
+        return self._waiting_rows
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the queue is below its limits of rows and bytes."""
+        return self._has_room.is_set()
+
     async def wait_for_room(self) -> None:
-        """Return when the queue is not too long."""
+        """Return when the queue has room."""
         await self._has_room.wait()
 
     def put(self, batch: Batch) -> None:
@@ -102,17 +120,36 @@ class FrameWriter:
         """
         if self._broken:
             raise self._broken
-        self._waiting_rows += len(batch.frames) + len(batch.flags)
-        if self._waiting_rows > limits.save_queue_rows_max:
-            self._has_room.clear()
-        self._queue.put(_Queued(batch, self._era))
-        self._rounds.wake()
+        rows = len(batch.frames) + len(batch.flags)
+        size_bytes = sum([len(frame) for _, _, frame, _ in batch.frames])
+        self._waiting_rows += rows
+        self._waiting_bytes += size_bytes
+        self._note_room()
+        if self._loop and not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(_Queued(batch, self._era, rows, size_bytes))
+
+    def _hand_over(self) -> None:
+        """Give the writer what this turn of the loop gathered, in pieces of a commit's size."""
+        piece: list[_Queued] = []
+        rows = size_bytes = 0
+        for one in self._gathered:
+            piece.append(one)
+            rows += one.rows
+            size_bytes += one.size_bytes
+            if rows >= limits.commit_rows_max or size_bytes >= limits.commit_bytes_max:
+                self._queue.put(piece)
+                self._rounds.wake()
+                piece, rows, size_bytes = [], 0, 0
+        if piece:
+            self._queue.put(piece)
+            self._rounds.wake()
+        self._gathered = []
 
     def _round(self) -> bool:
-        first = self._queue.get()
-        if first is None:
+        queued = self._queue.get()
+        if queued is None:
             return False
-        queued = [first]
         is_last = self._drain(queued)
         alive = [one for one in queued if one.era > self._failed_era]
         try:
@@ -125,14 +162,19 @@ class FrameWriter:
         return not is_last
 
     def _drain(self, queued: list[_Queued]) -> bool:
+        rows = sum(one.rows for one in queued)
+        size_bytes = sum(one.size_bytes for one in queued)
         try:
-            while True:
-                one = self._queue.get_nowait()
-                if one is None:
+            while rows < limits.commit_rows_max and size_bytes < limits.commit_bytes_max:
+                more = self._queue.get_nowait()
+                if more is None:
                     return True
-                queued.append(one)
+                queued += more
+                rows += sum(one.rows for one in more)
+                size_bytes += sum(one.size_bytes for one in more)
         except queue.Empty:
-            return False
+            pass
+        return False
 
     def _commit(self, batches: list[Batch]) -> None:
         if not batches:
@@ -164,9 +206,18 @@ class FrameWriter:
         self._on_failure(error)
 
     def _release(self, queued: list[_Queued]) -> None:
-        self._waiting_rows -= sum(len(one.batch.frames) + len(one.batch.flags) for one in queued)
-        if self._waiting_rows <= limits.save_queue_rows_max:
+        self._waiting_rows -= sum(one.rows for one in queued)
+        self._waiting_bytes -= sum(one.size_bytes for one in queued)
+        self._note_room()
+
+    def _note_room(self) -> None:
+        if (
+            self._waiting_rows <= limits.save_queue_rows_max
+            and self._waiting_bytes <= limits.save_queue_bytes_max
+        ):
             self._has_room.set()
+        else:
+            self._has_room.clear()
 
     def _call(self, function: Callable[..., None], *args: object) -> None:
         assert self._loop is not None, "the thread starts after the loop is known"  # noqa: S101

@@ -2,14 +2,15 @@
 
 import hashlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core.crypto.merkle import (
     GrowingTree,
     inclusion_proof,
-    inclusion_proofs,
     leaf_hash,
+    root_and_proofs,
     root_from_proof,
     tree_root,
 )
@@ -61,7 +62,10 @@ def test_proofs_are_those_of_the_definition(entries: list[bytes], data: st.DataO
     proof = inclusion_proof(leaves, index)
 
     assert list(proof) == path(index, entries)
-    assert inclusion_proofs(leaves)[index] == proof
+    root, proofs = root_and_proofs(leaves)
+    assert root == mth(entries)
+    assert proofs[index] == proof
+    assert len(proofs) == len(leaves)
     assert root_from_proof(leaves[index], index, len(leaves), proof) == mth(entries)
 
 
@@ -83,3 +87,9 @@ def test_a_proof_holds_for_its_leaf_and_place_only(
 
     assert root_from_proof(leaves[other], index, len(leaves), proof) != mth(entries)
     assert root_from_proof(leaves[index], index, len(leaves), bent) != mth(entries)
+
+
+def test_nothing_has_no_proofs() -> None:
+    """A commit without an acknowledgement has no tree."""
+    with pytest.raises(ValueError, match="no leaves"):
+        root_and_proofs([])
