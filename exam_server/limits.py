@@ -124,3 +124,11 @@ stop_wait_s = 5  # for open requests at SIGTERM
 # The database
 database_silence_s_max = 10  # a dead PostgreSQL, or for it a dead server; a LAN answers in 10 ms
 fenced_notice_s = 3  # the pages fetch their state every half second, then keep showing it
+
+# Workers
+workers_max = 8  # one fewer than cores; a room of 5,000 needs two
+worker_message_bytes_max = 4 * MIB  # a message of a kiosk has at most 2 MiB
+relayed_events_max = 16  # of a connection, in each direction, not yet handled
+worker_start_wait_s = 30.0
+worker_pause_s = 1.0  # before a worker that ended is started again
+listen_backlog = 2048

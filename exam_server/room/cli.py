@@ -233,6 +233,14 @@ def serve(
             help="从死机或断网的服务器接管 PostgreSQL 中的考场；那一台醒来后会自行停止",
         ),
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=limits.workers_max,
+            help="另开几个进程接待考生机，只用于 PostgreSQL；0 为不开",
+        ),
+    ] = 0,
 ) -> None:
     """Serve kiosks and pages until SIGTERM."""
     serve_room(
@@ -242,6 +250,7 @@ def serve(
         kiosk_port=kiosk_port,
         console_port=console_port,
         takes_over=take_over,
+        workers=workers,
     )
 
 

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from exam_core.errors import InputError, declare
@@ -26,6 +27,7 @@ from exam_server.room.services.opening_desk import OpeningDesk
 from exam_server.room.services.sitting_authority import ensure_sitting_authority
 from exam_server.room.web.applications import build_console_application, build_kiosk_application
 from exam_server.room.web.context import RoomContext
+from exam_server.room.workers.desk import WorkerDesk
 from exam_server.serving import Listener, bind, serve_until_stopped
 from exam_server.store.engine import Store, sqlite_file
 from exam_server.store.fence import join_room, take_room
@@ -83,10 +85,12 @@ def serve_room(
     kiosk_port: int,
     console_port: int,
     takes_over: bool = False,
+    workers: int = 0,
 ) -> None:
     """Serve the room until SIGTERM; `run/ready.json` says when and where it listens.
 
-    What `protection` was granted stands in the audit log with the start.
+    What `protection` was granted stands in the audit log with the start. With `workers`, that
+    many processes take the kiosks' connections.
 
     Raises:
         InputError: `data.missing`, `config.malformed`, `serve.database`.
@@ -101,8 +105,18 @@ def serve_room(
     clock = SystemClock()
     with sole_store(folder, takes_over=takes_over) as store:
         try:
+            if workers and store.is_sqlite:
+                raise InputError(SERVE_DATABASE, "SQLite 只能由一个进程写入，不能使用 --workers")
             ports = (kiosk_port, console_port)
-            _serve(folder, store, clock, protection=protection, host=host, ports=ports)
+            _serve(
+                folder,
+                store,
+                clock,
+                protection=protection,
+                host=host,
+                ports=ports,
+                workers=workers,
+            )
         finally:
             folder.ready_file.unlink(missing_ok=True)
 
@@ -162,16 +176,55 @@ def room_listeners(
         ),
         report=room.hub.misconduct.connection_refused,
     )
-    console = Listener(
+    return kiosk, _console_listener(room, people, host, console_port)
+
+
+def _console_listener(room: RoomContext, people: People, host: str, port: int) -> Listener:
+    return Listener(
         application=build_console_application(room, people),
-        listening=bind(host, console_port),
+        listening=bind(host, port),
         context=server_context(
-            certificate_file=folder.server_certificate_file,
+            certificate_file=room.folder.server_certificate_file,
             client_authority_file=None,
         ),
         report=room.hub.misconduct.connection_refused,
     )
-    return kiosk, console
+
+
+@dataclass(frozen=True, slots=True)
+class _Front:
+    """What the room serves, and where its kiosks connect."""
+
+    listeners: tuple[Listener, ...]
+    kiosk_port: int
+    life: Callable[[], AbstractAsyncContextManager[None]]
+
+
+def _front(
+    room: RoomContext, people: People, host: str, ports: tuple[int, int], workers: int
+) -> _Front:
+    """Kiosks at this process, or at workers that relay them."""
+    if not workers:
+        listeners = room_listeners(
+            room, people, host=host, kiosk_port=ports[0], console_port=ports[1]
+        )
+        return _Front(listeners, listeners[0].port, room.hub.life)
+    desk = WorkerDesk(
+        build_kiosk_application(room),
+        room.folder,
+        host=host,
+        port=ports[0],
+        count=workers,
+        trouble=room.hub.core.trouble,
+        report=room.hub.misconduct.connection_refused,
+    )
+
+    @asynccontextmanager
+    async def life() -> AsyncIterator[None]:
+        async with room.hub.life(), desk.life():
+            yield
+
+    return _Front((_console_listener(room, people, host, ports[1]),), desk.port, life)
 
 
 def _serve(
@@ -182,13 +235,12 @@ def _serve(
     protection: Protection,
     host: str,
     ports: tuple[int, int],
+    workers: int,
 ) -> None:
     room = build_room(folder, store, clock)
     folder.report_state(room.hub.state.sitting_id, room.hub.state.clock.state)
     people = People(store, clock)
-    kiosk, console = room_listeners(
-        room, people, host=host, kiosk_port=ports[0], console_port=ports[1]
-    )
+    front = _front(room, people, host, ports, workers)
 
     def on_ready() -> None:
         room.trail.record(
@@ -200,16 +252,16 @@ def _serve(
         room.trail.take_checkpoint(CheckpointReason.SERVER)
         shown = f"[{host}]" if ":" in host else host
         ready = {
-            "kiosk_url": f"https://{shown}:{kiosk.port}",
-            "console_url": f"https://{shown}:{console.port}",
+            "kiosk_url": f"https://{shown}:{front.kiosk_port}",
+            "console_url": f"https://{shown}:{front.listeners[-1].port}",
             "pid": os.getpid(),
         }
         say(protection.sentence())
         write_atomically(folder.ready_file, json.dumps(ready).encode())
 
     serve_until_stopped(
-        (kiosk, console),
-        life=room.hub.life,
+        front.listeners,
+        life=front.life,
         on_ready=on_ready,
         on_stop=room.hub.stopping.set,
         stop=room.hub.leaving,

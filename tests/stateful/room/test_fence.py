@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 from websockets.exceptions import ConnectionClosed
 
-from exam_core.errors import StateError, StorageError
+from exam_core.errors import InputError, StateError, StorageError
 from exam_core.protocol.messages import Saved
 from exam_server import limits
 from exam_server.accounts.people import People
@@ -217,6 +217,12 @@ def test_a_second_program_is_told_who_holds_the_database(postgres_world: RoomWor
     ):
         pass
     with sole_store(second):
+        pass
+
+
+def test_a_file_is_taken_over_with_its_folder_alone(world: RoomWorld) -> None:
+    """There is no other program to end: the folder is free, or it is in use."""
+    with refuses(InputError, "serve.database"), sole_store(world.folder, takes_over=True):
         pass
 
 
