@@ -72,8 +72,14 @@ commit_rows_max = 4_000  # of one transaction: 40 ms, then others get the databa
 commit_bytes_max = 8 * MIB  # the same, with essays
 signature_check_frames = 500  # of one segment, then at once: a search back costs 0.1 ms each
 evidence_frames_max = 500  # refused frames kept aside; a broken kiosk repeats itself
+catching_up_frames = 20  # checked in one go in the event loop: 2 ms
+catching_up_pause_s = 0.004  # between, so that a third of one core goes into it: 5,000 sessions of
+# 1,000 frames take half an hour, and who needs an answer sooner is put first
+digests_kept = 16  # of a segment's frames on disk, up to twice as many: 1 KiB
 unchecked_frames_max = 40_000  # of one session while the paper is shut; two hours have 10,000
 unchecked_bytes_max = 64 * MIB  # the same, if each second brought a long essay anew
+frames_unplaced_max = 25_000  # rows that a start scans in 0.1 s; each time 5,000 places are written
+frames_read_max = 1_000  # rows read while the writer waits for the database: 3 ms
 restore_bytes_max = 512 * KIB  # frames in one Restore message
 alarms_shown_max = 100
 certificate_days = 400  # the exam season; kiosks do not check time, browsers do

@@ -13,13 +13,15 @@ from exam_server.room.core import RoomCore
 from exam_server.room.intake import PAPER_SHUT
 from exam_server.room.kiosks import PROTOCOL_VERSION, SESSION_TOKEN
 from exam_server.room.live import CLOSE_SUPERSEDED, Connection, LiveSession
+from exam_server.room.saving.catching_up import CatchingUp
 
 
 class Deliveries:
     """The connections of machines whose candidate goes on elsewhere."""
 
-    def __init__(self, core: RoomCore, ack_book: AckBook) -> None:
+    def __init__(self, core: RoomCore, ack_book: AckBook, catching_up: CatchingUp) -> None:
         self._core = core
+        self._catching_up = catching_up
         self._ack_book = ack_book
 
     async def attach(self, connection: Connection, deliver: Deliver) -> LiveSession:
@@ -35,6 +37,8 @@ class Deliveries:
         self._core.require_room()
         if deliver.protocol != VERSION:
             raise InputError(PROTOCOL_VERSION, f"协议版本应为 {VERSION}，收到 {deliver.protocol}")
+        if behind := self._core.state.sessions.get(deliver.session_id):
+            await self._catching_up.caught_up(behind)  # what comes now must be told apart at once
         async with self._core.turn:
             state = self._core.state
             session = state.sessions.get(deliver.session_id)

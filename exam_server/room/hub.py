@@ -7,6 +7,7 @@ time through `course`.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from exam_core.errors import StorageError
 from exam_core.model.identifiers import SegmentId
@@ -22,6 +23,8 @@ from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
 from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
+from exam_server.room.saving.catching_up import CatchingUp
+from exam_server.room.saving.repeats import compare_with_disk
 from exam_server.room.saving.rounds import Rounds
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
@@ -50,9 +53,10 @@ class RoomHub:
         self.core = RoomCore(
             store=store, trail=trail, clock=clock, state=state, order_book=order_book
         )
-        self.writer = FrameWriter(store, ack_book, self._on_write_failure, writing)
+        self.writer = FrameWriter(store, state.frame_log, ack_book, self._on_write_failure, writing)
         self.course = Course(self.core)
-        self.deliveries = Deliveries(self.core, ack_book)
+        self.catching_up = CatchingUp(self.core, self.course.close_submitted)
+        self.deliveries = Deliveries(self.core, ack_book, self.catching_up)
         self.intake = Intake(
             state,
             self.writer,
@@ -67,19 +71,22 @@ class RoomHub:
                 confirm_submitted=self.core.confirm_submitted,
                 pass_on=self.deliveries.pass_on,
                 look_at_signature=self._look_at_signature,
+                hurry=self.catching_up.hurry,
+                compare=partial(compare_with_disk, self.core),
             ),
         )
         self.signatures = SignatureWatch(
             store,
+            state.frame_log,
             in_thread=self.core.in_thread,
             spawn=self.core.spawn,
             on_looked=self.course.close_submitted,
             on_forged=self.intake.forged,
         )
         self.course.intake = self.intake
-        self.kiosks = Kiosks(self.core, self.course, ack_book)
-        self.steering = Steering(self.core, self.course, self.intake)
-        self.uploads = Uploads(self.core, self.intake)
+        self.kiosks = Kiosks(self.core, self.course, ack_book, self.catching_up)
+        self.steering = Steering(self.core, self.course, self.catching_up)
+        self.uploads = Uploads(self.core, self.intake, self.catching_up)
         self.misconduct = Misconduct(
             alarm=self.core.alarm,
             kiosks=state.kiosks,
@@ -96,6 +103,7 @@ class RoomHub:
             asyncio.create_task(self._tick_each_second()),
             asyncio.create_task(self._watch_fence()),
             asyncio.create_task(self._leave_when_fenced()),
+            asyncio.create_task(self.catching_up.run(self.intake.check_held)),
         ]
         try:
             yield

@@ -6,7 +6,7 @@ place in the chain is refused and kept aside; what is sound but impossible keeps
 flagged; either way the proctor sees an alarm and the connection goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exam_core.errors import ExamError, IntegrityError, StateError, StorageError, declare
@@ -42,7 +42,8 @@ from exam_server.room.saving.evidence import Evidence
 from exam_server.room.saving.ledger import JOURNAL_GAP, SegmentLedger
 from exam_server.room.saving.writer import Batch, FrameWriter
 from exam_server.room.signatures import Found, NewestFrame
-from exam_server.room.taken import Flag, Taken, refused, restored, saved, unsigned
+from exam_server.room.taken import Taken, refused, restored, saved, unsigned
+from exam_server.store.frames import Flag
 
 SUBMIT_ENTRY = declare("submit.no_entry", "没有收到交卷记录；考生机会自动重试，请稍候。")
 SUBMIT_RECEIPT = declare("submit.receipt", "回执与服务器记录不一致；保留机位现状，请技术人员核查。")
@@ -65,6 +66,8 @@ class IntakeHooks:
     confirm_submitted: Callable[[LiveSession], None]
     close_submitted: Callable[[LiveSession], None]  # only if its submit entry is on disk, signed
     look_at_signature: Callable[[NewestFrame, bool], None]  # soon, or at once
+    hurry: Callable[[LiveSession], None]  # with the frames that nobody has checked yet
+    compare: Callable[[SegmentLedger, int, Sequence[bytes]], Awaitable[None]]  # with the disk's
 
 
 class Intake:
@@ -98,7 +101,8 @@ class Intake:
         await self._writer.wait_for_room()
         source = delivered_by or session
         try:
-            self._save(session, message, source)
+            ledger = self._ledger(session, message, source)
+            self._save(session, await self._without_old(ledger, message), source)
         except StorageError as error:
             source.send(refused(error, message.segment_id, message.first_seq))
             connection = delivered_by or session.connection
@@ -137,11 +141,12 @@ class Intake:
         elif ledger is None or message.seq >= ledger.frames:
             error = StateError(JOURNAL_GAP, "交卷记录尚未传到")
             session.send(refused(error, message.segment_id, message.seq))
-        elif session.submit_entry is None and self._state.opened:
+        elif session.submit_entry is None and self._state.opened and not session.is_behind:
             error = StateError(SUBMIT_ENTRY, "这一条不是交卷记录")
             session.send(refused(error, message.segment_id, message.seq))
         else:
             session.wanted_receipt = message.receipt
+            self._hooks.hurry(session)
             self._hooks.close_submitted(session)
 
     def answer_wanted(self, session: LiveSession) -> None:
@@ -150,22 +155,24 @@ class Intake:
             wanted, session.wanted_receipt = session.wanted_receipt, ""
             self._answer_submit(session, wanted)
 
-    def check_unchecked(self, session: LiveSession) -> None:
-        """Check the frames that came while the paper was shut, now that it is open."""
+    def check_held(
+        self,
+        session: LiveSession,
+        frames: Sequence[UncheckedFrame],
+        signed: Mapping[SegmentId, int],
+    ) -> None:
+        """Check frames that took their places unseen; called by `CatchingUp`, in their order."""
         taken = Taken(session)
-        signed = self._signed_until(session)
-        for one in session.unchecked:
+        for one in frames:
             ledger = session.ledgers[one.segment_id]
             is_signed = one.seq < signed[one.segment_id]
-            self._examine(session, ledger, one, taken, is_signed=is_signed)
-            ledger.answered = max(ledger.answered, signed[one.segment_id])
-        session.unchecked.clear()
+            if self._examine(session, ledger, one, taken, is_signed=is_signed) is None:
+                ledger.answered = max(ledger.answered, one.seq + 1)
         taken.flags = [flag for flag in taken.flags if flag not in self._state.known_flags]
         taken.note_entries(session)
         self._put_flags(set(taken.flags))
         for refusal in taken.refusals:
             self._hooks.alarm(session, refusal.code, refusal.message)
-        self._hooks.close_submitted(session)
 
     def forget_uncommitted(self) -> None:
         """After a failed commit: go back to what is on disk; kiosks come again with the rest.
@@ -177,19 +184,16 @@ class Intake:
             session.close_all(CLOSE_LATER)
         self._must_repay = bool(self.owed_flags)
 
-    def _signed_until(self, session: LiveSession) -> dict[SegmentId, int]:
-        """Up to where the kiosk answers for each segment with unchecked frames."""
-        unchecked: dict[SegmentId, list[UncheckedFrame]] = {}
-        for one in session.unchecked:
-            unchecked.setdefault(one.segment_id, []).append(one)
-        signed = {}
-        for segment_id, frames in unchecked.items():
-            checker = self._state.checker_of(session, segment_id)
-            assert checker is not None, "called with the paper open"  # noqa: S101  narrows
-            opened = checker.opened([(one.frame, one.head) for one in frames])
-            first = frames[0].seq
-            signed[segment_id] = first + checker.signed_until(opened, first)
-        return signed
+    async def _without_old(self, ledger: SegmentLedger, message: Save) -> Save:
+        """The Save without the frames that are on disk and no longer known by digest."""
+        while count := ledger.forgotten(message.first_seq, len(message.frames)):
+            await self._hooks.compare(ledger, message.first_seq, message.frames[:count])
+            message = Save(
+                segment_id=message.segment_id,
+                first_seq=message.first_seq + count,
+                frames=message.frames[count:],
+            )
+        return message
 
     def _forget_uncommitted_of(self, session: LiveSession) -> None:
         ledgers = session.ledgers
@@ -211,7 +215,10 @@ class Intake:
         self.owed_flags -= gone
         self._state.known_flags -= gone
 
-    def _save(self, session: LiveSession, message: Save, source: LiveSession | Deliverer) -> None:
+    def _ledger(
+        self, session: LiveSession, message: Save, source: LiveSession | Deliverer
+    ) -> SegmentLedger:
+        """The ledger of a segment that the source may add to, now."""
         if not session.has_begun:
             raise StateError(SESSION_STATE, "该考生尚未开始作答", seq=message.first_seq)
         ledger = session.ledgers.get(message.segment_id)
@@ -222,12 +229,17 @@ class Intake:
             raise StateError(JOURNAL_GAP, "这一段作答记录没有登记", seq=message.first_seq)
         if self._state.clock.state in FIXED_STATES:
             raise StateError(SITTING_STATE, "考试结果已固定，不再接收作答")
+        return ledger
+
+    def _save(self, session: LiveSession, message: Save, source: LiveSession | Deliverer) -> None:
+        ledger = self._ledger(session, message, source)
         frames = ledger.new_frames(message.first_seq, message.frames)
         if frames and ledger.is_ended:
             raise unsigned(ledger.frames)
         if self._writer.failure:
             raise self._writer.failure
-        if self._state.opened is None and not session.unchecked.has_room_for(frames):
+        must_wait = self._state.opened is None or session.is_behind
+        if must_wait and not session.unchecked.has_room_for(frames):
             raise StorageError(PAPER_SHUT, "启封之前不再接收该机位的作答")
         if self._must_repay:
             self._must_repay = False
@@ -240,7 +252,7 @@ class Intake:
             )
             if not self._place(session, ledger, one, taken):
                 break
-            taken.rows.append((ledger.segment_id, one.seq, frame, now))
+            taken.rows.append((ledger.segment_no, one.seq, frame, now, ledger.head))
         self._queue(session, ledger, taken)
 
     def _put_flags(self, flags: set[Flag]) -> None:
@@ -265,7 +277,7 @@ class Intake:
         one: UncheckedFrame,
         taken: Taken,
     ) -> bool:
-        if self._state.opened is None:
+        if self._state.opened is None or session.is_behind:
             session.unchecked.append(one)
             self._flag_late(session, ledger, one, taken)
         else:

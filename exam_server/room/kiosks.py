@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from exam_core import limits as core_limits
-from exam_core.crypto.signing import PublicSigningKey
 from exam_core.errors import InputError, StateError, declare
 from exam_core.model.identifiers import SeatId, SegmentId
 from exam_core.model.states import SessionState
@@ -25,10 +24,10 @@ from exam_server.room.live import (
     Connection,
     LiveSession,
 )
+from exam_server.room.saving.catching_up import CatchingUp
 from exam_server.room.saving.ledger import JOURNAL_CONFLICT, SegmentLedger
 from exam_server.room.services import admission, conduct
 from exam_server.room.services.enrolment import EnrolledKiosk
-from exam_server.store import room as tables
 from exam_server.store.engine import Db
 
 PROTOCOL_VERSION = declare("protocol.version", "考生机程序版本与服务器不一致，请安装同一版本。")
@@ -40,8 +39,11 @@ STAGES = ("confirmed", "rules_read")
 class Kiosks:
     """Sessions and connections of the seats."""
 
-    def __init__(self, core: RoomCore, course: Course, ack_book: AckBook) -> None:
+    def __init__(
+        self, core: RoomCore, course: Course, ack_book: AckBook, catching_up: CatchingUp
+    ) -> None:
         self._core = core
+        self._catching_up = catching_up
         self._state = core.state
         self._course = course
         self._ack_book = ack_book
@@ -102,6 +104,7 @@ class Kiosks:
             with self._bound(session, connection):
                 self._greet(session, connection)
                 self._greeted(session, attach)
+        self._catching_up.hurry(session)
         with self._detaching(session, connection):
             self._course.send_end_again(session)
             await self._course.begin_when_due(session)
@@ -177,7 +180,7 @@ class Kiosks:
             if segment_id not in session.ledgers
         ]
 
-        def register(db: Db, _: AuditRecorder) -> list[tuple[int, PublicSigningKey]]:
+        def register(db: Db, _: AuditRecorder) -> list[conduct.Registered]:
             return [
                 conduct.register_segment(
                     db,
@@ -189,9 +192,9 @@ class Kiosks:
                 for ledger in ledgers
             ]
 
-        def show(registered: list[tuple[int, PublicSigningKey]]) -> None:
-            for ledger, (epoch, signing_key) in zip(ledgers, registered, strict=True):
-                ledger.epoch, ledger.signing_key = epoch, signing_key
+        def show(registered: list[conduct.Registered]) -> None:
+            for ledger, one in zip(ledgers, registered, strict=True):
+                ledger.segment_no, ledger.epoch, ledger.signing_key = one
                 session.ledgers.setdefault(ledger.segment_id, ledger)
 
         await self._core.changes.make(register, show)
@@ -220,27 +223,27 @@ class Kiosks:
         if session.receipt:
             self._core.confirm_submitted(session)
 
-    def _lacking(self, session: LiveSession, attach: Attach) -> list[tuple[SegmentId, int]]:
+    def _lacking(self, session: LiveSession, attach: Attach) -> list[tuple[SegmentLedger, int]]:
         """Earlier segments of which the kiosk lacks frames, each with the first that it lacks."""
         held = {one.segment_id: one.frames for one in attach.held}
         return [
-            (ledger.segment_id, held.get(ledger.segment_id, 0))
+            (ledger, held.get(ledger.segment_id, 0))
             for ledger in session.ledgers.values()
             if ledger.segment_id != attach.segment_id
             and held.get(ledger.segment_id, 0) < ledger.durable
         ]
 
     async def _restore(self, session: LiveSession, connection: Connection, attach: Attach) -> None:
-        for segment_id, first in self._lacking(session, attach):
-            frames = await self._core.in_thread(self._read_frames, segment_id, first)
+        for ledger, first in self._lacking(session, attach):
+            frames = await self._core.in_thread(self._read_frames, ledger.segment_no, first)
             for start, chunk in chunks_of(frames):
                 connection.send(
-                    Restore(segment_id=segment_id, first_seq=first + start, frames=chunk)
+                    Restore(segment_id=ledger.segment_id, first_seq=first + start, frames=chunk)
                 )
 
-    def _read_frames(self, segment_id: SegmentId, first: int) -> list[bytes]:
-        with self._core.store.transaction() as db:
-            return tables.read_frames(db, segment_id, first)
+    def _read_frames(self, segment_no: int, first: int) -> list[bytes]:
+        with self._core.store.connection() as connection:
+            return self._state.frame_log.read(connection, segment_no, first)
 
 
 def _segments_of(attach: Attach) -> Iterator[SegmentId]:

@@ -5,6 +5,7 @@ lives no longer than the process: connections, the opened paper, unsynced counts
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -28,6 +29,8 @@ from exam_server.room.saving.ledger import SegmentLedger
 from exam_server.room.services.enrolment import EnrolledKiosk
 from exam_server.room.services.opening import OpenedPaper
 from exam_server.room.timing import SittingClock
+from exam_server.store.frame_log import FrameLog
+from exam_server.store.frames import Place
 from exam_server.store.room import ABSENT
 
 CLOSE_LATER = 1013  # come again with what was not acknowledged
@@ -157,7 +160,7 @@ class SubmitEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UncheckedFrame:
-    """A frame that came while the paper was shut; `head` is the chain's head before it."""
+    """A frame that nobody could open yet; `head` is the chain's head before it."""
 
     segment_id: SegmentId
     seq: int
@@ -169,8 +172,10 @@ class UncheckedFrames:
     """Frames of one session that nobody could open yet, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._frames: list[UncheckedFrame] = []
+        self._frames: deque[UncheckedFrame] = deque()
         self._size_bytes = 0
+        self.losses = 0
+        """How often frames were forgotten without having been taken."""
 
     def __iter__(self) -> Iterator[UncheckedFrame]:
         return iter(self._frames)
@@ -183,17 +188,22 @@ class UncheckedFrames:
         self._frames.append(one)
         self._size_bytes += len(one.frame)
 
-    def clear(self) -> None:
-        """All were checked."""
-        self.keep(lambda _: False)
+    def take(self, count: int) -> list[UncheckedFrame]:
+        """Take the first `count` out, to be checked."""
+        taken = [self._frames.popleft() for _ in range(count)]
+        self._size_bytes -= sum(len(one.frame) for one in taken)
+        return taken
 
     def keep(self, is_kept: Callable[[UncheckedFrame], bool]) -> None:
         """Forget all others."""
-        self._frames = [one for one in self._frames if is_kept(one)]
-        self._size_bytes = sum(len(one.frame) for one in self._frames)
+        kept = deque(one for one in self._frames if is_kept(one))
+        if len(kept) < len(self._frames):
+            self.losses += 1
+        self._frames = kept
+        self._size_bytes = sum(len(one.frame) for one in kept)
 
     def has_room_for(self, frames: Sequence[bytes]) -> bool:
-        """Whether these may come too; what was loaded at the start counts."""
+        """Whether these may come too; what was on disk at the start does not count."""
         size = self._size_bytes + sum(map(len, frames))
         count = len(self._frames) + len(frames)
         return count <= limits.unchecked_frames_max and size <= limits.unchecked_bytes_max
@@ -201,7 +211,11 @@ class UncheckedFrames:
 
 @dataclass(slots=True, kw_only=True)
 class LiveSession:
-    """One candidate's attempt."""
+    """One candidate's attempt.
+
+    `old_frames` says how far the segments were held at the start of the server whose frames of
+    then are not checked yet; `unchecked` are later ones.
+    """
 
     session_id: SessionId
     admission_number: AdmissionNumber
@@ -216,6 +230,7 @@ class LiveSession:
     receipt: str = ""
     ledgers: dict[SegmentId, SegmentLedger] = field(default_factory=dict)
     checkers: dict[SegmentId, SegmentChecker] = field(default_factory=dict)
+    old_frames: dict[SegmentId, Place] = field(default_factory=dict)
     unchecked: UncheckedFrames = field(default_factory=UncheckedFrames)
     tally: AnswerTally = field(default_factory=AnswerTally)
     submit_entry: SubmitEntry | None = None
@@ -232,6 +247,11 @@ class LiveSession:
         if self.moved_at_ms is None:
             return self.extra_ms
         return self.extra_ms + max(0, elapsed_ms - self.moved_at_ms)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether frames of it are held that nobody has checked yet: see `saving.catching_up`."""
+        return bool(self.old_frames) or len(self.unchecked) > 0
 
     @property
     def has_begun(self) -> bool:
@@ -293,6 +313,7 @@ class RoomState:
     alarms: list[LiveAlarm]
     known_flags: set[tuple[str, int, str]]
     changed_by: str  # who put the sitting into its state
+    frame_log: FrameLog
     opened: OpenedPaper | None = None
     storage_problem: str = ""
     _by_candidate: dict[AdmissionNumber, LiveSession] = field(init=False)

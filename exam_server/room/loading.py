@@ -18,19 +18,21 @@ from exam_server.room.live import (
     LiveSeat,
     LiveSession,
     RoomState,
-    UncheckedFrame,
 )
 from exam_server.room.saving.ledger import SegmentLedger
 from exam_server.room.services.enrolment import enrolled_kiosk
 from exam_server.room.timing import SittingClock
+from exam_server.store import frames as frame_tables
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
+from exam_server.store.frame_log import FrameLog
 
 
 def load_room(store: Store, clock: Clock) -> RoomState:
     """The room as the database has it; the clock goes on from the last value written.
 
     Raises:
+        IntegrityError: `storage.frames`, when the database has lost frames in the middle.
         StateError: `sitting.state`, when package or roster were not imported.
     """
     with store.transaction() as db:
@@ -63,10 +65,10 @@ def load_room(store: Store, clock: Clock) -> RoomState:
                 )
                 for row in reversed(tables.list_alarms(db, limits.alarms_shown_max))
             ],
-            known_flags=tables.read_flags(db),
+            known_flags=frame_tables.read_flags(db),
+            frame_log=FrameLog.load(db.connection()),
         )
-        for segment, frames in tables.stream_segments(db):
-            _load_segment(state, segment, frames)
+        _load_segments(db, state)
     for session in state.sessions.values():
         state.seats[session.seat_id].session = session
         is_open = session.state is SessionState.INTERACTING
@@ -117,15 +119,19 @@ def _load_sessions(db: Db) -> dict[SessionId, LiveSession]:
     }
 
 
-def _load_segment(state: RoomState, row: tables.SegmentRow, frames: list[bytes]) -> None:
-    session = state.sessions[SessionId(row.session_id)]
-    segment_id = SegmentId(row.segment_id)
-    ledger = session.ledgers[segment_id] = SegmentLedger(
-        segment_id, row.epoch, PublicSigningKey(row.signing_key)
-    )
-    for frame in frames:
-        session.unchecked.append(
-            UncheckedFrame(segment_id=segment_id, seq=ledger.frames, frame=frame, head=ledger.head)
+def _load_segments(db: Db, state: RoomState) -> None:
+    """Each segment as far as it is held; no frame of it is read."""
+    for row in frame_tables.list_segments(db):
+        session = state.sessions[SessionId(row.session_id)]
+        segment_id = SegmentId(row.segment_id)
+        place = state.frame_log.place(row.segment_no)
+        ledger = session.ledgers[segment_id] = SegmentLedger(
+            segment_id,
+            row.epoch,
+            PublicSigningKey(row.signing_key),
+            segment_no=row.segment_no,
+            frames=place.frames if place else 0,
+            head=place.head if place else None,
         )
-        ledger.take(frame)
-    ledger.committed(ledger.frames, ledger.head)
+        if place and ledger.frames:
+            session.old_frames[segment_id] = place

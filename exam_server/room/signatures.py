@@ -16,8 +16,8 @@ from exam_core.model.identifiers import SegmentId
 from exam_server import limits
 from exam_server.room.live import LiveSession
 from exam_server.room.saving.ledger import SegmentLedger
-from exam_server.store import room as tables
 from exam_server.store.engine import Store
+from exam_server.store.frame_log import FrameLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,7 @@ class SignatureWatch:
 
     Args:
         store: Where the frames are, should a signature not hold.
+        log: Finds them there.
         in_thread: Runs blocking work off the loop.
         spawn: Runs a coroutine beside; shows its error to the proctor.
         on_looked: Called when a segment was looked at.
@@ -62,6 +63,7 @@ class SignatureWatch:
     def __init__(
         self,
         store: Store,
+        log: FrameLog,
         *,
         in_thread: InThread,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
@@ -69,6 +71,7 @@ class SignatureWatch:
         on_forged: Callable[[LiveSession, SegmentLedger, Found], None],
     ) -> None:
         self._store = store
+        self._log = log
         self._in_thread = in_thread
         self._spawn = spawn
         self._on_looked = on_looked
@@ -137,7 +140,7 @@ class SignatureWatch:
     def _search_back(self, newest: NewestFrame) -> Found:
         """The last signature that holds; it may stand in a frame that came meanwhile."""
         first = newest.ledger.answered
-        with self._store.transaction() as db:
-            frames = tables.read_frames(db, newest.ledger.segment_id, first)
+        with self._store.connection() as connection:
+            frames = self._log.read(connection, newest.ledger.segment_no, first)
         answered = newest.checker.signed_among(frames, first)
         return Found(first + answered, first + len(frames))

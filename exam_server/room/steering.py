@@ -14,9 +14,9 @@ from exam_core.protocol.orders import MOVED, End
 from exam_server.accounts.people import Person
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
-from exam_server.room.intake import Intake
 from exam_server.room.live import CLOSE_LATER, CLOSE_REFUSED, LiveSeat, LiveSession
 from exam_server.room.room_log import CheckpointReason
+from exam_server.room.saving.catching_up import CatchingUp
 from exam_server.room.services import conduct, swaps
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.room.services.opening import OpenedPaper
@@ -29,27 +29,27 @@ _DURABLE_LOOK_S = 0.005
 class Steering:
     """The actions of proctors, openers and staff."""
 
-    def __init__(self, core: RoomCore, course: Course, intake: Intake) -> None:
+    def __init__(self, core: RoomCore, course: Course, catching_up: CatchingUp) -> None:
         self._core = core
         self._state = core.state
         self._course = course
-        self._intake = intake
+        self._catching_up = catching_up
         self._exporting = asyncio.Lock()
 
     async def paper_opened(self, opened: OpenedPaper) -> None:
-        """Two people opened the paper; frames that came while it was shut are checked now."""
+        """Two people opened the paper; frames that came before are checked from now on."""
         async with self._core.turn:
+            if self._state.opened is None:
+                for session in self._state.sessions.values():
+                    session.checkers.clear()
             self._state.opened = opened
             self._course.paper_opened()
             is_first = self._state.clock.state is SittingState.PREPARED
             if is_first:
                 self._core.enter(SittingState.OPENED)
-            for session in self._state.sessions.values():
-                session.checkers.clear()
-                self._intake.check_unchecked(session)
-                await asyncio.sleep(0)  # saves of others go on between
         if is_first:
             await self._core.tell_all()
+        self._catching_up.paper_opened()
         await self._core.take_checkpoint(CheckpointReason.OPENING)
         await self._course.begin_due()
 
@@ -149,6 +149,8 @@ class Steering:
             InputError: `seat.unknown`, `swap.reason`.
             StateError: `swap.target`, `swap.closed`, `swap.many`, `sitting.state`.
         """
+        if candidate := self._seat(seat_id).session:
+            await self._catching_up.caught_up(candidate)  # who has handed in stays
         async with self._core.turn:
             seat, session = self._seat(seat_id), self._seat(seat_id).session
             elapsed_ms = self._state.clock.elapsed_at(self._core.now_ms())
@@ -208,6 +210,7 @@ class Steering:
                 self._show(SittingState.SEALED)
             try:
                 await self._taken_is_durable()
+                await self._catching_up.all_caught_up()  # who has handed in unseen, too
                 await self._core.finish()  # who has just handed in gets the receipt
                 async with self._core.turn:
                     await self._refuse_without_receipt()

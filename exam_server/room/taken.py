@@ -1,7 +1,6 @@
 """What one Save added, waiting to become durable, and what is said about it afterwards."""
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from exam_core.errors import ExamError, IntegrityError
 from exam_core.formats.journal import JOURNAL_SIGNATURE
@@ -11,9 +10,7 @@ from exam_core.protocol.acknowledgements import Acknowledged
 from exam_core.protocol.messages import CommitProof, Refused, Restore, Saved
 from exam_server.room.live import Deliverer, LiveSession
 from exam_server.room.signatures import NewestFrame
-
-Flag: TypeAlias = tuple[str, int, str]
-"""(segment_id, seq, code): why a frame that is held does not count, or that it was late."""
+from exam_server.store.frames import Flag, NewFrame
 
 
 @dataclass(slots=True)
@@ -21,7 +18,7 @@ class Taken:
     """What one Save added, waiting to become durable; the answers go to `source`."""
 
     source: LiveSession | Deliverer
-    rows: list[tuple[str, int, bytes, int]] = field(default_factory=list)
+    rows: list[NewFrame] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
     entries: list[tuple[Entry, int, int]] = field(default_factory=list)  # entry, epoch, seq
@@ -42,7 +39,7 @@ def saved(acknowledged: Acknowledged, proof: CommitProof) -> Saved:
 
 def restored(segment_id: SegmentId, taken: Taken) -> Restore:
     """What was taken, for the machine where the candidate sits now."""
-    frames = tuple(frame for _, _, frame, _ in taken.rows)
+    frames = tuple(row[2] for row in taken.rows)
     return Restore(segment_id=segment_id, first_seq=taken.rows[0][1], frames=frames)
 
 

@@ -22,6 +22,7 @@ from exam_server.room.core import RoomCore
 from exam_server.room.intake import PAPER_SHUT, Intake
 from exam_server.room.kiosks import chunks_of
 from exam_server.room.live import LiveSession
+from exam_server.room.saving.catching_up import CatchingUp
 from exam_server.room.saving.ledger import SegmentLedger
 
 UPLOAD_UNKNOWN = declare(
@@ -79,7 +80,8 @@ class _Bringer:
 class Uploads:
     """Takes journal files; one at a time, so that nobody's upload fills memory."""
 
-    def __init__(self, core: RoomCore, intake: Intake) -> None:
+    def __init__(self, core: RoomCore, intake: Intake, catching_up: CatchingUp) -> None:
+        self._catching_up = catching_up
         self._core = core
         self._intake = intake
         self._turn = asyncio.Lock()
@@ -103,6 +105,7 @@ class Uploads:
     async def _take(self, person: Person, file: JournalFile) -> Brought:
         segment_id = segment_id_of(file.content)
         session, ledger = self._find(segment_id)
+        await self._catching_up.caught_up(session)  # what comes now must be told apart at once
         frames = await asyncio.to_thread(claimed_frames, file.content)
         bringer = _Bringer(signing_key=ledger.signing_key, takes_submit=_is_newest(session, ledger))
         before = ledger.durable

@@ -1,40 +1,22 @@
-"""Tables and queries of the exam room.
+"""Tables and queries of the exam room; those of frames are in `frames`."""
 
-The hot path (`append_frames`) bypasses the ORM. Frames and flags are inserted, never changed.
-"""
-
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import (
     BigInteger,
     Connection,
     ForeignKey,
-    LargeBinary,
-    UniqueConstraint,
     delete,
-    func,
     select,
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from exam_core.errors import StorageError
 from exam_core.model.identifiers import FormNumber
-from exam_core.model.states import FIXED_STATES
-from exam_server.folder import STORAGE_FAILED
-from exam_server.store.base import Base, Bytes, IntPk, Millis, TextPk
-from exam_server.store.bulk import insert_rows
+from exam_server.store.base import Base, IntPk, Millis, TextPk
 
 ABSENT = "absent"
 """The close reason of a session that never began; the others are those of a submit entry."""
-
-_FRAME_COLUMNS = {
-    "segment_id": "text",
-    "seq": "int4",
-    "frame": "bytea",
-    "received_utc_ms": "int8",
-}
-_FLAG_COLUMNS = {"segment_id": "text", "seq": "int4", "code": "text"}
 
 
 class SittingRow(Base):
@@ -147,56 +129,6 @@ class SessionRow(Base):
     receipt: Mapped[str]
 
 
-class SegmentRow(Base):
-    """One journal segment of a session; a larger epoch was attached later.
-
-    `signing_key` is that of the kiosk which attached it first.
-    """
-
-    __tablename__ = "segment"
-    __table_args__ = (UniqueConstraint("session_id", "epoch"),)
-
-    segment_id: Mapped[TextPk]
-    session_id: Mapped[str] = mapped_column(ForeignKey("session.session_id"))
-    epoch: Mapped[int]
-    seat_id: Mapped[str]
-    signing_key: Mapped[str]
-
-
-class FrameRow(Base):
-    """One acknowledged frame, verbatim as the kiosk made it."""
-
-    __tablename__ = "frame"
-
-    segment_id: Mapped[str] = mapped_column(ForeignKey("segment.segment_id"), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    frame: Mapped[Bytes]
-    received_utc_ms: Mapped[Millis]
-
-
-class FrameFlagRow(Base):
-    """Why a held frame does not count or was late; the frame itself stays as it is."""
-
-    __tablename__ = "frame_flag"
-
-    segment_id: Mapped[str] = mapped_column(primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    code: Mapped[TextPk]
-
-
-class RefusedFrameRow(Base):
-    """A frame that could not take its place in the chain; kept as evidence."""
-
-    __tablename__ = "refused_frame"
-
-    refused_frame_id: Mapped[IntPk]
-    segment_id: Mapped[str]
-    seq: Mapped[int]
-    frame: Mapped[bytes] = mapped_column(LargeBinary)
-    code: Mapped[str]
-    received_utc_ms: Mapped[Millis]
-
-
 class AlarmRow(Base):
     """Something a proctor must look at; settled by a person."""
 
@@ -248,16 +180,6 @@ def find_session_of(db: Session, admission_number: str) -> SessionRow | None:
 def find_candidate_at(db: Session, seat_id: str) -> CandidateRow | None:
     """The candidate who sits there now."""
     return db.scalar(select(CandidateRow).where(CandidateRow.sits_at == seat_id))
-
-
-def list_epochs(db: Session, session_id: str) -> list[int]:
-    """The epochs of a session's segments."""
-    return list(db.scalars(select(SegmentRow.epoch).where(SegmentRow.session_id == session_id)))
-
-
-def list_segments(db: Session) -> list[SegmentRow]:
-    """All segments, older epochs first."""
-    return list(db.scalars(select(SegmentRow).order_by(SegmentRow.session_id, SegmentRow.epoch)))
 
 
 def list_alarms(db: Session, limit: int) -> list[AlarmRow]:
@@ -340,54 +262,6 @@ def mark_all_present(db: Session) -> list[str]:
     return list(db.scalars(query))
 
 
-def read_frames(db: Session, segment_id: str, first_seq: int = 0) -> list[bytes]:
-    """The frames of a segment from `first_seq` on, in order."""
-    query = select(FrameRow.frame).where(
-        FrameRow.segment_id == segment_id, FrameRow.seq >= first_seq
-    )
-    return list(db.scalars(query.order_by(FrameRow.seq)))
-
-
-def read_flags(db: Session) -> set[tuple[str, int, str]]:
-    """All flags as (segment_id, seq, code)."""
-    rows = db.execute(select(FrameFlagRow.segment_id, FrameFlagRow.seq, FrameFlagRow.code))
-    return {(segment_id, seq, code) for segment_id, seq, code in rows}
-
-
-def count_frames(db: Session) -> int:
-    """How many frames are held."""
-    return db.scalar(select(func.count()).select_from(FrameRow)) or 0
-
-
-def count_refused(db: Session) -> int:
-    """How many frames were refused and kept aside."""
-    return db.scalar(select(func.count()).select_from(RefusedFrameRow)) or 0
-
-
-def append_frames(
-    connection: Connection,
-    frames: Sequence[tuple[str, int, bytes, int]],
-    flags: Sequence[tuple[str, int, str]],
-) -> None:
-    """Insert frames (segment_id, seq, frame, received_utc_ms) and flags (segment_id, seq, code).
-
-    One statement each through the driver: the ORM costs a hundred times more here.
-
-    Raises:
-        StorageError: `storage.failed`, for frames of a sitting whose results are fixed: what is
-            not in them must not be acknowledged.
-    """
-    if frames:
-        # Shared lock: an export waits for this commit, or this waits for the export's and sees it.
-        state = connection.scalar(select(SittingRow.state).with_for_update(read=True))
-        if state in FIXED_STATES:
-            raise StorageError(STORAGE_FAILED, "考试结果已固定，不再写入作答记录")
-        insert_rows(connection, "frame", _FRAME_COLUMNS, frames)
-    if flags:
-        insert_rows(connection, "frame_flag", _FLAG_COLUMNS, flags)
-
-
-def stream_segments(db: Session) -> Iterator[tuple[SegmentRow, list[bytes]]]:
-    """Every segment with its frames, one segment in memory at a time."""
-    for segment in list_segments(db):
-        yield segment, read_frames(db, segment.segment_id)
+def share_sitting_state(connection: Connection) -> str | None:
+    """The sitting's state; nobody changes it until the transaction ends."""
+    return connection.scalar(select(SittingRow.state).with_for_update(read=True))

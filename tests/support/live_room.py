@@ -107,6 +107,7 @@ class LiveRoom:
         """The two people open the paper."""
         opened = await asyncio.to_thread(self._open)
         await self.room.hub.steering.paper_opened(opened)
+        await self.room.hub.catching_up.all_caught_up()
         return opened
 
     async def start(self) -> None:

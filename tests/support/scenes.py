@@ -13,7 +13,7 @@ from exam_core.protocol.messages import (
     Restore,
 )
 from exam_server.room.live import LiveSession
-from exam_server.store import room as tables
+from exam_server.store import frames as frame_tables
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import LiveRoom, live_room
 from tests.support.room_world import RoomWorld
@@ -49,13 +49,13 @@ def session_of(live: LiveRoom, driver: KioskDriver) -> LiveSession:
 def stored(live: LiveRoom, driver: KioskDriver) -> list[bytes]:
     """The frames of the driver's segment in the database."""
     with live.room.store.transaction() as db:
-        return tables.read_frames(db, driver.segment_id)
+        return frame_tables.read_frames(db, driver.segment_id)
 
 
 def flags(live: LiveRoom) -> set[tuple[int, str]]:
     """All flags as (seq, code)."""
     with live.room.store.transaction() as db:
-        return {(seq, code) for _, seq, code in tables.read_flags(db)}
+        return {(seq, code) for _, seq, code in frame_tables.read_flags(db)}
 
 
 async def until(is_so: Callable[[], bool]) -> None:

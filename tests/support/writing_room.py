@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from exam_core.model.identifiers import SegmentId
 from exam_server.room.folder import RoomFolder
-from exam_server.store import room as tables
+from exam_server.store import frames as frame_tables
 from exam_server.store.engine import Store, sqlite_url
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
@@ -180,7 +180,7 @@ def missing_from(
     with store.transaction() as db:
         for driver in drivers:
             for segment_id, own in driver.frames.items():
-                held = tables.read_frames(db, segment_id)
+                held = frame_tables.read_frames(db, segment_id)
                 missing = _missing(held, own[: acknowledged.get(segment_id, 0)])
                 assert missing or held == own[: len(held)]
                 lost += missing

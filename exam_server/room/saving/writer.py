@@ -19,20 +19,20 @@ from exam_core.protocol.messages import CommitProof
 from exam_server import limits
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 from exam_server.room.saving.rounds import Rounds, ThreadRounds
-from exam_server.store import room as tables
 from exam_server.store.engine import Store
+from exam_server.store.frame_log import FrameLog
+from exam_server.store.frames import Flag, NewFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Frames of one Save, and what to do in the loop once they are durable.
 
-    `frames` are (segment_id, seq, frame, received_utc_ms), `flags` (segment_id, seq, code).
     `acknowledged` is what the commit makes true for a kiosk; `on_durable` is given its proof.
     """
 
-    frames: Sequence[tuple[str, int, bytes, int]]
-    flags: Sequence[tuple[str, int, str]]
+    frames: Sequence[NewFrame]
+    flags: Sequence[Flag]
     on_durable: Callable[[CommitProof | None], None]
     acknowledged: Acknowledged | None = None
 
@@ -51,6 +51,7 @@ class FrameWriter:
     def __init__(
         self,
         store: Store,
+        log: FrameLog,
         ack_book: AckBook,
         on_failure: Callable[[StorageError], None],
         rounds: Rounds | None = None,
@@ -60,6 +61,7 @@ class FrameWriter:
         `rounds` says who does the writing; a thread of its own, unless a simulation runs it.
         """
         self._store = store
+        self._log = log
         self._ack_book = ack_book
         self._on_failure = on_failure
         self._queue: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
@@ -183,11 +185,12 @@ class FrameWriter:
         flags = [flag for batch in batches for flag in batch.flags]
         try:
             with self._store.connection() as connection:
-                tables.append_frames(connection, frames, flags)
+                appended = self._log.append(connection, frames, flags)
         except StorageError:
             raise
         except Exception as error:  # whatever it was, the frames are not on disk
             raise StorageError(STORAGE_FAILED, "作答记录写入失败", reason=repr(error)) from error
+        self._log.committed(appended)
 
     def _committed(self, alive: list[_Queued], queued: list[_Queued]) -> None:
         self.commits += 1

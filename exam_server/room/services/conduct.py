@@ -6,6 +6,7 @@ of a group (`room.grouping`). The state tables of `exam_core.model.states` decid
 
 from collections.abc import Collection, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from exam_core import limits as core_limits
 from exam_core.crypto.signing import PublicSigningKey
@@ -28,6 +29,7 @@ from exam_server.accounts.audit_draft import AuditDraft, AuditRecorder
 from exam_server.accounts.people import Person
 from exam_server.clock import Clock
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
+from exam_server.store import frames as frame_tables
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
 
@@ -44,6 +46,14 @@ EVENT_OF_REASON = {
     SubmitReason.PROCTOR: SessionEvent.END,
 }
 """What a submit entry's reason does to the session."""
+
+
+class Registered(NamedTuple):
+    """A segment as the database has it."""
+
+    segment_no: int
+    epoch: int
+    signing_key: PublicSigningKey
 
 
 def change_sitting(
@@ -269,33 +279,31 @@ def register_segment(
     segment_id: SegmentId,
     seat_id: SeatId,
     signing_key: PublicSigningKey,
-) -> tuple[int, PublicSigningKey]:
-    """Epoch and kiosk key of a segment: its own if it was attached before.
+) -> Registered:
+    """Number, epoch and kiosk key of a segment: its own if it was attached before.
 
     A new one gets an epoch above all others and `signing_key`, that of the kiosk that attaches.
 
     Raises:
         InputError: `journal.segments`; also when the segment belongs to another session.
     """
-    known = db.get(tables.SegmentRow, segment_id)
-    if known:
-        if known.session_id != session_id:
-            raise InputError(SEGMENTS_MANY, "作答记录段属于另一场次会话")
-        return known.epoch, PublicSigningKey(known.signing_key)
-    epochs = tables.list_epochs(db, session_id)
-    if len(epochs) >= core_limits.session_segments_max:
-        raise InputError(SEGMENTS_MANY, "作答记录段过多")
-    epoch = max(epochs, default=0) + 1
-    db.add(
-        tables.SegmentRow(
+    row = frame_tables.find_segment(db, segment_id)
+    if row is None:
+        epochs = frame_tables.list_epochs(db, session_id)
+        if len(epochs) >= core_limits.session_segments_max:
+            raise InputError(SEGMENTS_MANY, "作答记录段过多")
+        row = frame_tables.SegmentRow(
             segment_id=segment_id,
             session_id=session_id,
-            epoch=epoch,
+            epoch=max(epochs, default=0) + 1,
             seat_id=seat_id,
             signing_key=signing_key,
         )
-    )
-    return epoch, signing_key
+        db.add(row)
+        db.flush()
+    if row.session_id != session_id:
+        raise InputError(SEGMENTS_MANY, "作答记录段属于另一场次会话")
+    return Registered(row.segment_no, row.epoch, PublicSigningKey(row.signing_key))
 
 
 def persist_elapsed(store: Store, elapsed_ms: int) -> None:
@@ -337,7 +345,7 @@ def keep_refused_frame(
 ) -> None:
     """Keep a frame that could not take its place, as evidence."""
     db.add(
-        tables.RefusedFrameRow(
+        frame_tables.RefusedFrameRow(
             segment_id=segment_id,
             seq=seq,
             frame=frame,

@@ -22,6 +22,7 @@ from exam_server.accounts.audit import TrailSnapshot
 from exam_server.room.folder import RoomFolder
 from exam_server.room.services.assignment import read_assignment
 from exam_server.room.services.roster_rows import candidate_of
+from exam_server.store import frames as frame_tables
 from exam_server.store import room as tables
 from exam_server.store.engine import Db
 
@@ -46,7 +47,7 @@ def collect_sessions(db: Db) -> tuple[SessionRecord, ...]:
         StateError: `session.state`, while one is still open.
     """
     segments: dict[str, list[SegmentRecord]] = {}
-    for row, frames in tables.stream_segments(db):
+    for row, frames in frame_tables.stream_segments(db):
         segments.setdefault(row.session_id, []).append(
             SegmentRecord(
                 segment_id=SegmentId(row.segment_id),

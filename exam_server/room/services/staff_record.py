@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from exam_core.errors import StateError
 from exam_core.model.states import SITTING_STATE
+from exam_server.store import frames as frame_tables
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
 
@@ -36,7 +37,7 @@ def read_record(store: Store) -> StaffRecord:
             forms=len(tables.list_forms(db)),
             form_seed=sitting.form_seed,
             assignment_sha256=sitting.assignment_sha256,
-            frames=tables.count_frames(db),
-            flags=len(tables.read_flags(db)),
-            refused=tables.count_refused(db),
+            frames=frame_tables.count_frames(db),
+            flags=len(frame_tables.read_flags(db)),
+            refused=frame_tables.count_refused(db),
         )

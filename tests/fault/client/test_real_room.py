@@ -91,7 +91,10 @@ def _contents(world: RoomWorld) -> dict[str, tuple[str, dict[str, str]]]:
             placed = []
             segments = "SELECT segment_id, epoch, signing_key FROM segment WHERE session_id = ?"
             for segment_id, epoch, signing_key in db.execute(segments, (session_id,)).fetchall():
-                frames = "SELECT frame FROM frame WHERE segment_id = ? ORDER BY seq"
+                frames = (
+                    "SELECT frame FROM frame JOIN segment USING (segment_no)"
+                    " WHERE segment_id = ? ORDER BY seq"
+                )
                 rows = [bytes(row[0]) for row in db.execute(frames, (segment_id,))]
                 payloads = open_chain(key, SegmentId(segment_id), rows, signing_key)
                 placed += [

@@ -15,6 +15,7 @@ from exam_server import limits
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 from exam_server.room.saving.writer import Batch, FrameWriter
 from exam_server.store.engine import Store
+from exam_server.store.frame_log import FrameLog
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import WANG, LiveRoom, live_room
@@ -116,7 +117,8 @@ def test_batches_queued_behind_a_failed_one_fail_with_it(world: RoomWorld) -> No
     async def play() -> None:
         failures: list[StorageError] = []
         store = Store(world.folder.database_url())
-        writer = FrameWriter(FailingStore(store, STORAGE_FULL, 1), ACKS, failures.append)  # type: ignore[arg-type]
+        failing: Store = FailingStore(store, STORAGE_FULL, 1)  # type: ignore[assignment]
+        writer = FrameWriter(failing, FrameLog({}), ACKS, failures.append)
         durable: list[int] = []
 
         def put(number: int) -> None:
@@ -145,7 +147,7 @@ def test_an_unexpected_error_of_the_driver_is_a_storage_failure(world: RoomWorld
     async def play() -> None:
         failures: list[StorageError] = []
         store = Store(world.folder.database_url())
-        writer = FrameWriter(store, ACKS, failures.append)
+        writer = FrameWriter(store, FrameLog({}), ACKS, failures.append)
         writer.start()
         flag = (builders.SEGMENT_ID, 1, "x")
         writer.put(Batch(frames=(), flags=(flag, flag), on_durable=lambda _: None))

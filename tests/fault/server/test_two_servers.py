@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exam_server.store import room as tables
+from exam_server.store import frames as frame_tables
 from exam_server.store.engine import Store
 from tests.support.fork_server import ForkedServer, ForkServer
 from tests.support.room_fixtures import copied_room
@@ -72,4 +72,4 @@ def test_a_server_that_slept_acknowledges_nothing(
 def frames(world: RoomWorld) -> int:
     """How many frames the database has, as somebody who asks for nothing but that."""
     with closing(Store(world.folder.database_url())) as store, store.transaction() as db:
-        return tables.count_frames(db)
+        return frame_tables.count_frames(db)

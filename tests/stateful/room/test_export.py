@@ -30,8 +30,8 @@ from exam_server import limits
 from exam_server.folder import STORAGE_FULL
 from exam_server.machine import Machine
 from exam_server.room.services import results
-from exam_server.store import room as tables
 from exam_server.store.engine import Store
+from exam_server.store.frame_log import FrameLog
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import WANG, LiveRoom
@@ -346,9 +346,9 @@ def test_the_store_takes_no_frame_of_a_closed_sitting(world: RoomWorld) -> None:
     async def scene(live: LiveRoom) -> None:
         driver = await late_kiosk(live)
         await export(live)
-        store, row = live.room.store, (driver.segment_id, 2, b"frame", 0)
+        store, row = live.room.store, (1, 2, b"frame", 0, bytes(32))
         with refuses(StorageError, "storage.failed"), store.connection() as connection:
-            tables.append_frames(connection, [row], [])
+            FrameLog({}).append(connection, [row], [])
         assert len(stored(live, driver)) == 2
 
     run(world, scene)

@@ -21,6 +21,7 @@ from exam_server.store import room as tables
 from exam_server.store.base import Base
 from exam_server.store.engine import Store
 from exam_server.store.fence import Fence, join_room, take_room
+from exam_server.store.frame_log import FrameLog
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import live_room
@@ -32,7 +33,7 @@ from tests.support.scenes import until
 
 def _append(store: Store) -> None:
     with store.connection() as connection:
-        tables.append_frames(connection, [], [(builders.SEGMENT_ID, 0, "x")])
+        FrameLog({}).append(connection, [], [(builders.SEGMENT_ID, 0, "x")])
 
 
 WRITES: tuple[Callable[[Store], object], ...] = (

@@ -7,15 +7,17 @@ from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import MetaData, inspect, text
 
 from exam_core.errors import StorageError
 from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol.messages import Refused
 from exam_server.room.serve import open_store
 from exam_server.store import room as tables
-from exam_server.store.base import Base
+from exam_server.store.base import NAMING, Base
 from exam_server.store.engine import Store
+from exam_server.store.frame_log import FrameLog
+from exam_server.store.frames import frame_table
 from tests.support import builders
 from tests.support.live_room import live_room
 from tests.support.postgres_server import new_database
@@ -61,7 +63,11 @@ def test_a_sitting_on_postgresql(postgres: str, tmp_path: Path) -> None:
                 "include_object": lambda _, name, kind, *__: kind != "table" or name in tables
             },
         )
-        found = compare_metadata(context, Base.metadata)
+        wanted = MetaData(naming_convention=NAMING)
+        frame_table(wanted, "postgresql")
+        for table in Base.metadata.sorted_tables:
+            table.to_metadata(wanted)
+        found = compare_metadata(context, wanted)
     store.close()
     assert found == []
 
@@ -89,7 +95,7 @@ def test_frames_wait_for_an_export_that_runs(postgres: str, tmp_path: Path) -> N
 
 def _append_a_frame(store: Store) -> None:
     with store.connection() as connection:
-        tables.append_frames(connection, [(builders.SEGMENT_ID, 0, b"frame", 0)], [])
+        FrameLog({}).append(connection, [(1, 0, b"frame", 0, bytes(32))], [])
 
 
 def _is_waiting(store: Store) -> bool:

@@ -13,8 +13,9 @@ from exam_core.protocol.messages import (
     Saved,
 )
 from exam_server.room.saving.writer import Batch, FrameWriter
-from exam_server.store import room as tables
+from exam_server.store import frames as frame_tables
 from exam_server.store.engine import Store
+from exam_server.store.frame_log import FrameLog
 from tests.support import builders
 from tests.support.live_room import WANG, LiveRoom
 from tests.support.room_world import RoomWorld
@@ -97,7 +98,7 @@ def test_frames_that_are_not_sealed_for_this_session_take_no_place(world: RoomWo
 
         def is_kept() -> bool:
             with live.room.store.transaction() as db:
-                return tables.count_refused(db) == 1
+                return frame_tables.count_refused(db) == 1
 
         await until(is_kept)
 
@@ -159,7 +160,7 @@ def test_a_commit_for_many_kiosks_is_signed_once(world: RoomWorld) -> None:
     async def play() -> None:
         store = Store(world.folder.database_url())
         acks = AckBook(builders.CENTRE_KEY, sitting_id=builders.SITTING_ID, boot=1)
-        writer = FrameWriter(store, acks, lambda _: None)
+        writer = FrameWriter(store, FrameLog({}), acks, lambda _: None)
         given: dict[int, CommitProof | None] = {}
         kiosks = 100
 

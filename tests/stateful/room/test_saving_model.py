@@ -63,6 +63,7 @@ from exam_server.room.serve import build_room, open_store
 from exam_server.room.services.enrolment import EnrolledKiosk
 from exam_server.room.services.opening import OpenedPaper
 from exam_server.room.web.context import RoomContext
+from exam_server.store import frames as frame_tables
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
 from tests.support import builders
@@ -165,7 +166,8 @@ class SavingMachine(RuleBasedStateMachine):
         )
 
     async def settle(self) -> None:
-        """Wait until all that was queued is written and answered, and signatures were looked at."""
+        """Wait until all that was queued is written, answered and checked, signatures too."""
+        await self.room.hub.catching_up.all_caught_up()
         while self.room.hub.writer._waiting_rows:  # noqa: ASYNC110  written by a thread
             await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -356,6 +358,7 @@ class SavingMachine(RuleBasedStateMachine):
         """The two people come; the flags that are found then perhaps meet a full disk."""
         self.disk.commits_until_full = 0 if is_full else None
         self.run(self.open())
+        self.run(self.settle())
         self.run(self.received())
         self.disk.commits_until_full = None
         self.run(self.attach(is_new=False))
@@ -423,7 +426,7 @@ class SavingMachine(RuleBasedStateMachine):
         """And what is on disk is what the kiosk wrote, from the start, without a gap."""
         for segment_id, frames in self.frames.items():
             with self.store.transaction() as db:
-                held = tables.read_frames(db, segment_id)
+                held = frame_tables.read_frames(db, segment_id)
             assert held == frames[: len(held)]
             assert len(held) >= self.acked[segment_id]
 
@@ -435,7 +438,7 @@ class SavingMachine(RuleBasedStateMachine):
             held = {
                 receipt_of(frame)
                 for segment_id in self.frames
-                for frame in tables.read_frames(db, segment_id)
+                for frame in frame_tables.read_frames(db, segment_id)
             }
         assert receipts <= held
 
@@ -460,7 +463,7 @@ class SavingMachine(RuleBasedStateMachine):
                     answered.add(entry.part_id)
                 is_closed = is_closed or isinstance(entry, SessionSubmitted)
         with self.store.transaction() as db:
-            stored = tables.read_flags(db)
+            stored = frame_tables.read_flags(db)
         assert self.session.tally.answered == len(answered)
         assert (self.session.state is SessionState.CLOSED) == is_closed
         stored |= self.room.hub.intake.owed_flags  # written with the next save

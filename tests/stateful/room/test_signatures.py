@@ -9,7 +9,7 @@ from exam_core.model.identifiers import SeatId
 from exam_core.model.states import SessionState
 from exam_core.protocol.messages import Refused, Save, Submit
 from exam_server.room.services.results_collecting import collect_sessions
-from exam_server.store import room as tables
+from exam_server.store import frames as frame_tables
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import LiveRoom, live_room
@@ -127,7 +127,7 @@ def test_a_submit_entry_that_another_signed_closes_nothing(world: RoomWorld) -> 
 
 def _refused_frames(live: LiveRoom) -> int:
     with live.room.store.transaction() as db:
-        return tables.count_refused(db)
+        return frame_tables.count_refused(db)
 
 
 def test_frames_kept_unseen_count_up_to_the_kiosks_last_signature(world: RoomWorld) -> None:

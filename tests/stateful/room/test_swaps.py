@@ -15,7 +15,7 @@ from exam_core.protocol.messages import Refused, Restore, Save
 from exam_core.protocol.orders import MOVED, Clock, End
 from exam_server import limits
 from exam_server.room.loading import load_room
-from exam_server.store import room as tables
+from exam_server.store import frames as frame_tables
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import WANG, LiveRoom
@@ -55,7 +55,7 @@ def responses(live: LiveRoom, driver: KioskDriver) -> dict[PartId, object]:
     with live.room.store.transaction() as db:
         placed = [
             PlacedEntry(segment.epoch, seq, decode_entry(payload))
-            for segment, frames in tables.stream_segments(db)
+            for segment, frames in frame_tables.stream_segments(db)
             for seq, payload in enumerate(
                 open_chain(
                     driver.begin.journal_key,
@@ -156,7 +156,7 @@ def test_the_former_machine_delivers_what_it_had_not_sent(world: RoomWorld) -> N
         await old.send_frames(old.segment_id, 4)
         await old.wait_saved()
         with live.room.store.transaction() as db:
-            flags = tables.read_flags(db)
+            flags = frame_tables.read_flags(db)
         assert (old.segment_id, 4, "response.late") in flags
 
     run(world, scene)

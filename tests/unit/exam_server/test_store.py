@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, text
 
 from exam_core.errors import InputError, StorageError
-from exam_server.store import accounts, room
+from exam_server.store import accounts, frames, room
 from exam_server.store.base import NAMING, Base
 from exam_server.store.engine import Store, sqlite_url
 from exam_server.store.migrations import migrate
@@ -26,11 +26,12 @@ def test_migrations_make_what_the_models_say(store: Store) -> None:
     """No column, constraint or index more or less."""
     tables = {
         row.__tablename__
-        for module in (accounts, room)
+        for module in (accounts, room, frames)
         for row in vars(module).values()
         if isinstance(row, type) and issubclass(row, Base) and row is not Base
     }
     wanted = MetaData(naming_convention=NAMING)
+    frames.frame_table(wanted, "sqlite")
     for table in Base.metadata.sorted_tables:
         if table.name in tables:
             table.to_metadata(wanted)
@@ -50,7 +51,7 @@ def test_migrating_twice_changes_nothing(store: Store) -> None:
     migrate(store, "accounts", "room")
     with store.engine.connect() as connection:
         versions = connection.execute(text("SELECT version_num FROM alembic_version")).all()
-    assert {version for (version,) in versions} == {"accounts_0001", "room_0001"}
+    assert {version for (version,) in versions} == {"accounts_0001", "room_0002"}
 
 
 def test_sqlite_is_opened_for_durability(store: Store) -> None:
