@@ -13,12 +13,13 @@ from exam_server.store.engine import Store
 _HERE = Path(__file__).parent
 
 
-def migrate(store: Store, *lines: str) -> None:
+def migrate(store: Store, *lines: str, to: str = "heads") -> None:
     """Apply what is missing.
 
     Args:
         store: The open database.
         lines: The lines of versions this program uses: `accounts` and `room` or `marking`.
+        to: Which version; the newest of every line, unless a test needs a database of before.
 
     Raises:
         StorageError: `storage.full`, `storage.failed`; a version is applied whole or not at all.
@@ -30,7 +31,7 @@ def migrate(store: Store, *lines: str) -> None:
     config.set_main_option("version_locations", places)
     with store.connection() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "heads")
+        command.upgrade(config, to)
 
 
 def _plain(path: Path) -> str:
