@@ -123,7 +123,7 @@ class FrameWriter:
         if self._broken:
             raise self._broken
         rows = len(batch.frames) + len(batch.flags)
-        size_bytes = sum([len(frame) for _, _, frame, _ in batch.frames])
+        size_bytes = sum([len(row[2]) for row in batch.frames])
         self._waiting_rows += rows
         self._waiting_bytes += size_bytes
         self._note_room()
