@@ -8,16 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from exam_core.errors import IntegrityError
-from exam_core.formats.journal import first_head, next_head
 from exam_core.model.identifiers import SegmentId
-from exam_server import limits
 from exam_server.store import frames as frame_tables
 from exam_server.store.engine import Store, sqlite_url
-from exam_server.store.frame_log import FrameLog
 from exam_server.store.migrations import migrate
 from tests.support.postgres_server import postgres_url
-from tests.support.refusals import refuses
 
 SEGMENTS = tuple(SegmentId(f"{number:032x}") for number in range(1, 6))
 
@@ -78,7 +73,7 @@ def _register(connection: Connection) -> None:
 def test_a_database_of_before_is_moved_over_without_loss(empty: Store) -> None:
     """Every frame of every segment, in order; the first start finds them and writes places."""
     dice = random.Random(4)  # noqa: S311  the same order of arrival every run
-    model: dict[str, list[bytes]] = {one: [] for one in SEGMENTS}
+    model: dict[SegmentId, list[bytes]] = {one: [] for one in SEGMENTS}
     rows = []
     for at in range(400):
         segment_id = dice.choice(SEGMENTS[:4])  # the last one has no frame
