@@ -9,11 +9,11 @@ from exam_core.model.states import FIXED_STATES, SITTING_STATE
 from exam_core.protocol import VERSION
 from exam_core.protocol.acknowledgements import AckBook, Acknowledged
 from exam_core.protocol.messages import Attached, Deliver, Restore
+from exam_server.room.catching_up import CatchingUp
 from exam_server.room.core import RoomCore
 from exam_server.room.intake import PAPER_SHUT
 from exam_server.room.kiosks import PROTOCOL_VERSION, SESSION_TOKEN
 from exam_server.room.live import CLOSE_SUPERSEDED, Connection, LiveSession
-from exam_server.room.saving.catching_up import CatchingUp
 
 
 class Deliveries:

@@ -15,6 +15,7 @@ from exam_core.protocol.acknowledgements import AckBook
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
+from exam_server.room.catching_up import CatchingUp
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
 from exam_server.room.deliveries import Deliveries
@@ -23,8 +24,7 @@ from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
 from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
-from exam_server.room.saving.catching_up import CatchingUp
-from exam_server.room.saving.repeats import compare_with_disk
+from exam_server.room.repeats import compare_with_disk
 from exam_server.room.saving.rounds import Rounds
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct

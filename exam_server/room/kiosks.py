@@ -16,6 +16,7 @@ from exam_core.protocol.http import LogInReply, LogInRequest
 from exam_core.protocol.messages import Attach, Attached, Checkpointed, Restore
 from exam_server import limits
 from exam_server.accounts.audit_draft import AuditRecorder
+from exam_server.room.catching_up import CatchingUp
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
 from exam_server.room.live import (
@@ -24,7 +25,6 @@ from exam_server.room.live import (
     Connection,
     LiveSession,
 )
-from exam_server.room.saving.catching_up import CatchingUp
 from exam_server.room.saving.ledger import JOURNAL_CONFLICT, SegmentLedger
 from exam_server.room.services import admission, conduct
 from exam_server.room.services.enrolment import EnrolledKiosk

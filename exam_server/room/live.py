@@ -250,7 +250,7 @@ class LiveSession:
 
     @property
     def is_behind(self) -> bool:
-        """Whether frames of it are held that nobody has checked yet: see `saving.catching_up`."""
+        """Whether frames of it are held that nobody has checked yet: see `room.catching_up`."""
         return bool(self.old_frames) or len(self.unchecked) > 0
 
     @property

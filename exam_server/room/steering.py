@@ -12,11 +12,11 @@ from exam_core.model.identifiers import SeatId
 from exam_core.model.states import FIXED_STATES, SESSION_STATE, SessionState, SittingState
 from exam_core.protocol.orders import MOVED, End
 from exam_server.accounts.people import Person
+from exam_server.room.catching_up import CatchingUp
 from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
 from exam_server.room.live import CLOSE_LATER, CLOSE_REFUSED, LiveSeat, LiveSession
 from exam_server.room.room_log import CheckpointReason
-from exam_server.room.saving.catching_up import CatchingUp
 from exam_server.room.services import conduct, swaps
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.room.services.opening import OpenedPaper

@@ -18,11 +18,11 @@ from exam_core.model.states import FIXED_STATES, SITTING_STATE
 from exam_core.protocol.messages import Refused, Save, ServerMessage
 from exam_server.accounts.people import Person
 from exam_server.folder import STORAGE_FAILED
+from exam_server.room.catching_up import CatchingUp
 from exam_server.room.core import RoomCore
 from exam_server.room.intake import PAPER_SHUT, Intake
 from exam_server.room.kiosks import chunks_of
 from exam_server.room.live import LiveSession
-from exam_server.room.saving.catching_up import CatchingUp
 from exam_server.room.saving.ledger import SegmentLedger
 
 UPLOAD_UNKNOWN = declare(
