@@ -72,6 +72,8 @@ commit_rows_max = 4_000  # of one transaction: 40 ms, then others get the databa
 commit_bytes_max = 8 * MIB  # the same, with essays
 signature_check_frames = 500  # of one segment, then at once: a search back costs 0.1 ms each
 evidence_frames_max = 500  # refused frames kept aside; a broken kiosk repeats itself
+evidence_segment_max = 50  # of one segment: a kiosk that lies leaves room for others
+evidence_bytes_max = 16 * MIB
 catching_up_frames = 20  # checked in one go in the event loop: 2 ms
 catching_up_pause_s = 0.004  # between, so that a third of one core goes into it: 5,000 sessions of
 # 1,000 frames take half an hour, and who needs an answer sooner is put first

@@ -1,5 +1,6 @@
 """Frames that could not take their place, kept aside; a broken kiosk repeats itself."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from exam_core.errors import ExamError
@@ -14,11 +15,19 @@ class Evidence:
     def __init__(self, keep_refused: Callable[[SegmentId, int, bytes, str], None]) -> None:
         self._keep_refused = keep_refused
         self._frames = 0
+        self._bytes = 0
+        self._of_segment: Counter[SegmentId] = Counter()
 
     def keep(self, segment_id: SegmentId, seq: int, frame: bytes, code: str) -> None:
-        """Keep a frame, if there is room."""
-        if self._frames < limits.evidence_frames_max:
+        """Keep a frame, if there is room, also for what other kiosks may send."""
+        if (
+            self._frames < limits.evidence_frames_max
+            and self._bytes + len(frame) <= limits.evidence_bytes_max
+            and self._of_segment[segment_id] < limits.evidence_segment_max
+        ):
             self._frames += 1
+            self._bytes += len(frame)
+            self._of_segment[segment_id] += 1
             self._keep_refused(segment_id, seq, frame, code)
 
     def keep_named(self, message: Save, error: ExamError) -> None:
