@@ -27,7 +27,7 @@ from exam_core.protocol.messages import (
 from exam_server import limits
 from exam_server.pacing import Pace
 from exam_server.room.web import kiosk_socket
-from exam_server.store.room import RefusedFrameRow
+from exam_server.store.frames import RefusedFrameRow
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.live_room import LiveRoom
