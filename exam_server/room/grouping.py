@@ -10,7 +10,7 @@ it too.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -21,7 +21,7 @@ from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.audit_draft import AuditDraft, AuditRecorder
 from exam_server.folder import STORAGE_FAILED
 from exam_server.store.engine import Db, Store
-from exam_server.store.savepoints import attempt
+from exam_server.store.savepoints import attempt, written_together
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -67,8 +67,9 @@ class GroupedChanges:
         """Make one change durable, then show it in memory; returns what `show` returns.
 
         Args:
-            work: Decides and writes, in a thread, inside the group's transaction. What it raises
-                undoes its own writes and lines and is raised here; the others of the group go on.
+            work: Decides and writes, in a thread, inside the group's transaction; may be called a
+                second time after its writes were undone, so it changes nothing else. What it
+                raises undoes its own writes and lines and is raised here; the others go on.
             show: Called in the loop after the commit, also when the caller is gone by then.
 
         Raises:
@@ -135,13 +136,28 @@ class GroupedChanges:
 
     def _commit(self, group: list[_Member]) -> list[Any]:
         """The outcomes of the first members: as many as there was time for, at least one."""
+        try:
+            return self._commit_together(group)
+        except StorageError:
+            raise
+        except Exception:  # noqa: BLE001  one of them is refused; which, the second pass finds out
+            return self._commit_each(group)
+
+    def _commit_together(self, group: list[_Member]) -> list[Any]:
+        """As if none were refused, which is nearly always so; else raises, and nothing is done."""
+        draft = AuditDraft()
+        with self._store.transaction() as db:
+            with written_together(db):
+                outcomes = [one.work(db, draft) for one in _in_time(group)]
+            self._trail.append(draft)
+        return outcomes
+
+    def _commit_each(self, group: list[_Member]) -> list[Any]:
+        """Each within a savepoint: who is refused is undone alone."""
         outcomes: list[Any] = []
         draft = AuditDraft()
-        until_ns = time.monotonic_ns() + limits.group_work_ms_max * 1_000_000
         with self._store.transaction() as db:
-            for member in group:
-                if outcomes and time.monotonic_ns() >= until_ns:
-                    break
+            for member in _in_time(group):
                 lines = len(draft.lines)
                 outcome = attempt(db, partial(member.work, db, draft))
                 if isinstance(outcome, Exception):
@@ -149,6 +165,15 @@ class GroupedChanges:
                 outcomes.append(outcome)
             self._trail.append(draft)
         return outcomes
+
+
+def _in_time(group: list[_Member]) -> Iterator[_Member]:
+    """The first of the group, and those after it as long as there is time."""
+    until_ns = time.monotonic_ns() + limits.group_work_ms_max * 1_000_000
+    for place, member in enumerate(group):
+        if place and time.monotonic_ns() >= until_ns:
+            return
+        yield member
 
 
 def _show(member: _Member, outcome: Any) -> None:

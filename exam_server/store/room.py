@@ -182,6 +182,24 @@ def find_candidate_at(db: Session, seat_id: str) -> CandidateRow | None:
     return db.scalar(select(CandidateRow).where(CandidateRow.sits_at == seat_id))
 
 
+def find_at_door(
+    db: Session, seat_id: str, admission_number: str
+) -> tuple[SeatRow | None, CandidateRow | None, SessionRow | None]:
+    """A seat, a candidate and the candidate's session, each if there is one; one statement."""
+    query = (
+        select(SeatRow, CandidateRow, SessionRow)
+        .select_from(SeatRow)
+        .outerjoin(CandidateRow, CandidateRow.admission_number == admission_number)
+        .outerjoin(SessionRow, SessionRow.admission_number == CandidateRow.admission_number)
+        .where(SeatRow.seat_id == seat_id)
+    )
+    found = db.execute(query).one_or_none()
+    if found is None:
+        return None, None, None
+    seat, candidate, session = found
+    return seat, candidate, session
+
+
 def list_alarms(db: Session, limit: int) -> list[AlarmRow]:
     """The newest alarms that nobody settled."""
     query = select(AlarmRow).where(AlarmRow.is_settled.is_(False))

@@ -1,6 +1,7 @@
 """Several changes in one transaction, of which one can be undone without the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -9,6 +10,18 @@ from exam_core.errors import StorageError
 from exam_server.store.engine import Db
 
 _T = TypeVar("_T")
+
+
+@contextmanager
+def written_together(db: Db) -> Iterator[None]:
+    """What the block adds or changes is written at its end, one statement for each kind of row.
+
+    Until then queries do not see it; rows that were fetched by their key are the changed ones. A
+    block whose changes do not agree with each other breaks a rule of the tables at the end.
+    """
+    with db.no_autoflush:
+        yield
+    db.flush()
 
 
 def attempt(db: Db, work: Callable[[], _T]) -> _T | Exception:

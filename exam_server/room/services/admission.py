@@ -75,18 +75,16 @@ def log_in(
         StateError: `login.seat_locked`, `login.already_active`, `login.wrong_seat`,
             `login.closed`.
     """
-    seat = db.get(tables.SeatRow, seat_id)
+    seat, candidate, session = tables.find_at_door(db, seat_id, request.admission_number)
     sitting = tables.find_sitting(db)
     if seat is None or sitting is None or seat.is_locked:
         raise StateError(LOGIN_LOCKED, "机位已锁定", seat_id=seat_id)
-    candidate = db.get(tables.CandidateRow, request.admission_number)
     is_right = _knows_all(request, candidate, sitting)
     if candidate is None or not is_right:
         seat.failed_tries += 1
         seat.is_locked = seat.failed_tries >= core_limits.login_tries_max
         log.record("log_in_refused", subject=seat_id, failed_tries=seat.failed_tries)
         return Refused(failed_tries=seat.failed_tries, is_locked=seat.is_locked)
-    session = tables.find_session_of(db, candidate.admission_number)
     _refuse_known(candidate, session, sitting, seat_id=seat_id, is_active=is_active)
     admitted = _admit(db, candidate, session)
     seat.failed_tries = 0
