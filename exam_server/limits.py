@@ -53,6 +53,8 @@ connection_silence_ms_max = 3 * heartbeat_interval_ms  # three missed heartbeats
 attach_wait_ms_max = 10_000  # a connection that does not say who it is
 grace_ms = 10_000  # after time is up, for frames in flight
 clock_persist_interval_ms = 1_000
+return_wait_ms = 60_000  # after a start: 5,000 kiosks are back in 30 s, with their hand-ins
+absence_told_ms_min = 10_000  # shorter ones cost nobody anything: kiosks go on alone
 # Work on the database in one group of changes; saves wait for it. With two syncs of 10 ms (log
 # and database) on a hard disk a save still goes through within 50 ms.
 group_work_ms_max = 10

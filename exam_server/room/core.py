@@ -17,7 +17,7 @@ from exam_core.protocol import orders
 from exam_core.protocol.messages import Checkpointed
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
-from exam_server.clock import Clock
+from exam_server.clock import Clock, ClockReading, read_clocks
 from exam_server.room.grouping import GroupedChanges
 from exam_server.room.live import LiveAlarm, LiveSession, RoomState
 from exam_server.room.orders import OrderBook
@@ -105,6 +105,10 @@ class RoomCore:
         """The monotonic clock."""
         return self.clock.monotonic_ms()
 
+    def reading(self) -> ClockReading:
+        """What the machine's clocks say now."""
+        return read_clocks(self.clock)
+
     def extra_ms(self, session: LiveSession, now_ms: int) -> int:
         """The time that a session was given, with that of a swap under way."""
         return session.extra_at(self.state.clock.elapsed_at(now_ms))
@@ -170,11 +174,15 @@ class RoomCore:
             if told % limits.told_at_once == 0:
                 await asyncio.sleep(0)
 
+    def alarm_anew(self, seat_id: SeatId, code: str, message: str) -> None:
+        """Put something before the proctor, also when the like is there already."""
+        self._alarmed.add((seat_id, code))
+        self.spawn(self._raise_alarm(seat_id, code, message))
+
     def alarm(self, seat_id: SeatId, code: str, message: str) -> None:
         """Put something before the proctor, once for each seat and code until it is settled."""
         if (seat_id, code) not in self._alarmed:
-            self._alarmed.add((seat_id, code))
-            self.spawn(self._raise_alarm(seat_id, code, message))
+            self.alarm_anew(seat_id, code, message)
 
     def alarm_settled(self, alarm_id: int) -> None:
         """A person has looked at it; the same thing may alarm again."""

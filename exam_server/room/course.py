@@ -54,7 +54,8 @@ class Course:
         async with self._core.turn:
             if event is SittingEvent.START and self._state.opened is None:
                 raise paper_is_shut(self._state.clock.state)
-            now = self._core.now_ms()
+            reading = self._core.reading()
+            now = reading.monotonic_ms
             after = await self._core.in_thread(
                 conduct.change_sitting,
                 self._core.store,
@@ -62,6 +63,7 @@ class Course:
                 event,
                 person=person,
                 elapsed_ms=self._state.clock.elapsed_at(now),
+                reading=reading,
             )
             if event is SittingEvent.END:
                 ending = self._end_all(now, person)
@@ -121,16 +123,20 @@ class Course:
         """What time brings; called every second. What needs the disk comes last: it may be full."""
         now = self._core.now_ms()
         clock = self._state.clock
+        # Just back: kiosks are still coming with what they have, also with their hand-ins, and a
+        # person may want to give time back. Those that are here know themselves when time is up.
+        is_resting = now < self._state.ends_nothing_before_ms
         has_time = False
         for place, session in enumerate(list(self._state.sessions.values()), 1):
             self.close_submitted(session)  # again, when it failed before
-            if session.state is SessionState.INTERACTING:
+            if session.state is SessionState.INTERACTING and not is_resting:
                 self._end_when_due(session, now)
             if not has_time and session.state is not SessionState.CLOSED:
                 has_time = clock.overtime_at(now, self._core.extra_ms(session, now)) < 0
             if place % limits.looked_at_once == 0:
                 await asyncio.sleep(0)  # saves go on between
-        if clock.state is SittingState.RUNNING and clock.overtime_at(now) >= 0 and not has_time:
+        is_up = clock.overtime_at(now) >= 0 and not has_time and not is_resting
+        if clock.state is SittingState.RUNNING and is_up:
             await self.change_sitting(SittingEvent.END, None)
         self._core.checkpoint_when_due()
         if self._state.clock.state is SittingState.RUNNING:
@@ -138,8 +144,9 @@ class Course:
 
     async def persist_elapsed(self) -> None:
         """Write the working time down; without the turn, which may be held for long."""
-        elapsed = self._state.clock.elapsed_at(self._core.now_ms())
-        await self._core.in_thread(conduct.persist_elapsed, self._core.store, elapsed)
+        reading = self._core.reading()
+        elapsed = self._state.clock.elapsed_at(reading.monotonic_ms)
+        await self._core.in_thread(conduct.persist_elapsed, self._core.store, elapsed, reading)
 
     def send_end_again(self, session: LiveSession) -> None:
         """Tell a kiosk that attached after the end."""

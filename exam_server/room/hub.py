@@ -15,8 +15,9 @@ from exam_core.protocol.acknowledgements import AckBook
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
+from exam_server.room.absence import SERVER_AWAY, is_told, words_for
 from exam_server.room.catching_up import CatchingUp
-from exam_server.room.core import RoomCore
+from exam_server.room.core import SERVER, RoomCore
 from exam_server.room.course import Course
 from exam_server.room.deliveries import Deliveries
 from exam_server.room.intake import Intake, IntakeHooks
@@ -99,6 +100,8 @@ class RoomHub:
     async def life(self) -> AsyncIterator[None]:
         """Writing and ticking, as long as the block lasts; then the clock is written down."""
         self.writer.start()
+        if is_told(self.state.absence) and self.state.absence:
+            self.core.alarm_anew(SERVER, SERVER_AWAY, words_for(self.state.absence))
         tasks = [
             asyncio.create_task(self._tick_each_second()),
             asyncio.create_task(self._watch_fence()),

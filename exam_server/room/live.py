@@ -28,7 +28,7 @@ from exam_server.room.saving.checking import AnswerTally, SegmentChecker, Sessio
 from exam_server.room.saving.ledger import SegmentLedger
 from exam_server.room.services.enrolment import EnrolledKiosk
 from exam_server.room.services.opening import OpenedPaper
-from exam_server.room.timing import SittingClock
+from exam_server.room.timing import Absence, SittingClock
 from exam_server.store.frame_log import FrameLog
 from exam_server.store.frames import Place
 from exam_server.store.room import ABSENT
@@ -314,6 +314,8 @@ class RoomState:
     known_flags: set[tuple[str, int, str]]
     changed_by: str  # who put the sitting into its state
     frame_log: FrameLog
+    absence: Absence | None = None  # of the server, before this start, while the sitting ran
+    ends_nothing_before_ms: int = 0  # of the monotonic clock: the time in which kiosks come back
     opened: OpenedPaper | None = None
     storage_problem: str = ""
     _by_candidate: dict[AdmissionNumber, LiveSession] = field(init=False)

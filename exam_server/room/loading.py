@@ -12,7 +12,7 @@ from exam_core.model.identifiers import (
 )
 from exam_core.model.states import SITTING_STATE, SessionState, SittingState
 from exam_server import limits
-from exam_server.clock import Clock
+from exam_server.clock import Clock, ClockReading, read_clocks
 from exam_server.room.live import (
     LiveAlarm,
     LiveSeat,
@@ -21,7 +21,11 @@ from exam_server.room.live import (
 )
 from exam_server.room.saving.ledger import SegmentLedger
 from exam_server.room.services.enrolment import enrolled_kiosk
-from exam_server.room.timing import SittingClock
+from exam_server.room.timing import (
+    Absence,
+    SittingClock,
+    absence_between,
+)
 from exam_server.store import frames as frame_tables
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store
@@ -29,7 +33,7 @@ from exam_server.store.frame_log import FrameLog
 
 
 def load_room(store: Store, clock: Clock) -> RoomState:
-    """The room as the database has it; the clock goes on from the last value written.
+    """The room as the database has it; the time of the server's absence has passed, too.
 
     Raises:
         IntegrityError: `storage.frames`, when the database has lost frames in the middle.
@@ -39,7 +43,8 @@ def load_room(store: Store, clock: Clock) -> RoomState:
         sitting = tables.find_sitting(db)
         if sitting is None or not tables.list_candidates(db):
             raise StateError(SITTING_STATE, "请先导入试卷包和名单，再启动考场服务")
-        now = clock.monotonic_ms()
+        reading = read_clocks(clock)
+        absence = _absence_of(sitting, reading)
         state = RoomState(
             sitting_id=SittingId(sitting.sitting_id),
             title=sitting.title,
@@ -50,9 +55,10 @@ def load_room(store: Store, clock: Clock) -> RoomState:
             clock=SittingClock(
                 state=SittingState(sitting.state),
                 duration_ms=sitting.duration_ms,
-                elapsed_ms=sitting.elapsed_ms,
-                as_of_ms=now,
+                elapsed_ms=sitting.elapsed_ms + (absence.counted_ms if absence else 0),
+                as_of_ms=reading.monotonic_ms,
             ),
+            absence=absence,
             seats=_load_seats(db),
             sessions=_load_sessions(db),
             kiosks={row.fingerprint: enrolled_kiosk(row) for row in tables.list_kiosks(db)},
@@ -71,10 +77,23 @@ def load_room(store: Store, clock: Clock) -> RoomState:
         _load_segments(db, state)
     for session in state.sessions.values():
         state.seats[session.seat_id].session = session
-        is_open = session.state is SessionState.INTERACTING
-        if is_open and state.clock.state is SittingState.ENDED:
-            session.end_sent_at_ms = now  # stopped within the grace: it begins anew
+        if session.state is SessionState.INTERACTING:
+            state.ends_nothing_before_ms = reading.monotonic_ms + limits.return_wait_ms
+            if state.clock.state is SittingState.ENDED:
+                session.end_sent_at_ms = reading.monotonic_ms  # the grace begins anew
     return state
+
+
+def _absence_of(sitting: tables.SittingRow, now: ClockReading) -> Absence | None:
+    """How long the server was away while time passed for the candidates."""
+    if sitting.state != SittingState.RUNNING:
+        return None
+    noted = ClockReading(
+        boot_id=sitting.read_boot_id,
+        monotonic_ms=sitting.read_monotonic_ms,
+        utc_ms=sitting.read_utc_ms,
+    )
+    return absence_between(noted, now)
 
 
 def _load_seats(db: Db) -> dict[SeatId, LiveSeat]:

@@ -242,12 +242,15 @@ def _serve(
     people = People(store, clock)
     front = _front(room, people, host, ports, workers)
 
+    absence = room.hub.state.absence
+
     def on_ready() -> None:
         room.trail.record(
             "server_started",
             subject=room.hub.state.sitting_id,
             core_dumps=protection.core_dumps,
             memory=protection.memory,
+            away_ms=absence.counted_ms if absence else 0,
         )
         room.trail.take_checkpoint(CheckpointReason.SERVER)
         shown = f"[{host}]" if ":" in host else host

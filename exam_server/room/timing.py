@@ -1,11 +1,45 @@
 """The room's clock: working time that has passed, by the monotonic clock alone.
 
-Pure: the present moment is an argument. After a restart it goes on from the last value written.
+Pure: the present moment is an argument. After a restart of the server it goes on from the last
+value written, and the time in which the server was away has passed, too: the kiosks went on alone
+(ADR 0012). Only what the machine's own monotonic clock bears out is counted.
 """
 
 from dataclasses import dataclass, replace
 
 from exam_core.model.states import SittingState
+from exam_server.clock import ClockReading
+
+_WALL_CLOCK_BELIEVED_MS = 24 * 3_600_000
+"""A longer absence than a day, by the wall clock, says that somebody set the clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """How long the server was away while the sitting ran.
+
+    Attributes:
+        counted_ms: What surely passed, and counts as working time.
+        seemingly_ms: All of it, by the wall clock where nothing better is known; None when that
+            clock was set meanwhile.
+    """
+
+    counted_ms: int
+    seemingly_ms: int | None
+
+
+def absence_between(noted: ClockReading, now: ClockReading) -> Absence:
+    """The time between the last reading before the server went and the first after it came.
+
+    The same start of the machine: exactly what its monotonic clock says. Another start, or another
+    machine that took over: no clock that can be trusted knows, so nothing counts.
+    """
+    if noted.boot_id and noted.boot_id == now.boot_id:
+        away_ms = max(0, now.monotonic_ms - noted.monotonic_ms)
+        return Absence(counted_ms=away_ms, seemingly_ms=away_ms)
+    by_wall_ms = now.utc_ms - noted.utc_ms
+    is_likely = 0 <= by_wall_ms <= _WALL_CLOCK_BELIEVED_MS
+    return Absence(counted_ms=0, seemingly_ms=by_wall_ms if is_likely else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

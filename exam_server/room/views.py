@@ -1,6 +1,7 @@
 """What the pages show of the running room: plain values, made anew for every look."""
 
 from exam_core.model.states import OVER_STATES, SITTING_TITLES, SessionState, SittingState
+from exam_server.room.absence import SERVER_AWAY, is_told, minutes_of
 from exam_server.room.live import LiveSeat, LiveSession, RoomState
 
 __all__ = ["SITTING_TITLES", "View", "room_view", "seat_view"]
@@ -26,6 +27,7 @@ def room_view(state: RoomState, now_ms: int) -> View:
         "time_left_s": -(-state.clock.left_at(now_ms) // 1000),
         "is_opened": state.opened is not None,
         "storage_problem": state.storage_problem,
+        "absence_min": _absence_min(state),
         "rostered": len(seats),
         "enrolled": sum(seat.is_enrolled for seat in seats),
         "logged_in": len(sessions),
@@ -69,6 +71,14 @@ def seat_view(state: RoomState, seat: LiveSeat, now_ms: int) -> View:
         "time_left_s": _left_s(state, session, now_ms),
         "alarms": sum(alarm.seat_id == seat.seat_id for alarm in state.alarms),
     }
+
+
+def _absence_min(state: RoomState) -> int:
+    """Minutes that the server was away, until somebody settles the alarm about it; else 0."""
+    if not is_told(state.absence) or state.absence is None:
+        return 0
+    is_open = any(alarm.code == SERVER_AWAY for alarm in state.alarms)
+    return minutes_of(state.absence) if is_open else 0
 
 
 def _left_s(state: RoomState, session: LiveSession | None, now_ms: int) -> int | None:

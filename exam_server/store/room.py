@@ -22,9 +22,10 @@ ABSENT = "absent"
 class SittingRow(Base):
     """The one sitting of this data folder; made by importing its package.
 
-    `elapsed_ms` is the working time of the room that had passed when it was last written;
-    `changed_by` is who put it into its state; `boots` counts the starts of the server, `swaps` the
-    candidates who were moved to another machine.
+    `elapsed_ms` is the working time of the room that had passed when it was last written, and the
+    `read_…` columns say what the machine's clocks were at then: which start of the machine, its
+    monotonic clock, its wall clock. `changed_by` is who put it into its state; `boots` counts the
+    starts of the server, `swaps` the candidates who were moved to another machine.
     """
 
     __tablename__ = "sitting"
@@ -44,6 +45,9 @@ class SittingRow(Base):
     boots: Mapped[int]
     swaps: Mapped[int]
     elapsed_ms: Mapped[Millis]
+    read_boot_id: Mapped[str] = mapped_column(default="")
+    read_monotonic_ms: Mapped[Millis] = mapped_column(default=0)
+    read_utc_ms: Mapped[Millis] = mapped_column(default=0)
     room_code: Mapped[str]
     form_seed: Mapped[str]
     assignment_sha256: Mapped[str]

@@ -152,7 +152,10 @@ def pair_routes(roles: Iterable[Role]) -> list[BaseRoute]:
 async def show(request: Request) -> Response:
     """What waits for a second person."""
     board = board_of(request)
-    return render(request, "pairs.html", requests=board.shown_to(person_of(request)))
+    # What another page offers to ask for, such as the time in which the server was away.
+    offered = dict(request.query_params)
+    requests = board.shown_to(person_of(request))
+    return render(request, "pairs.html", requests=requests, offered=offered)
 
 
 async def confirm(request: Request) -> Response:

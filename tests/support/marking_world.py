@@ -91,6 +91,10 @@ class FakeClock:
         """Follows `now_ms`."""
         return self.now_ms
 
+    def boot_id(self) -> str:
+        """Nothing here outlives a start."""
+        return ""
+
     def utc_ms(self) -> int:
         """A day in 2026, plus `now_ms`."""
         return 1_800_000_000_000 + self.now_ms

@@ -27,7 +27,7 @@ from exam_server import limits
 from exam_server.accounts.audit import SYSTEM, AuditTrail
 from exam_server.accounts.audit_draft import AuditDraft, AuditRecorder
 from exam_server.accounts.people import Person
-from exam_server.clock import Clock
+from exam_server.clock import Clock, ClockReading
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.store import frames as frame_tables
 from exam_server.store import room as tables
@@ -63,6 +63,7 @@ def change_sitting(
     *,
     person: Person | None,
     elapsed_ms: int,
+    reading: ClockReading,
 ) -> SittingState:
     """Take the sitting one step on; `person` is None when time is up for everybody.
 
@@ -76,7 +77,7 @@ def change_sitting(
         if row is None:
             raise StateError(SITTING_STATE, "还没有导入试卷包")
         row.state = str(next_sitting_state(SittingState(row.state), event))
-        row.elapsed_ms = elapsed_ms
+        _note_elapsed(row, elapsed_ms, reading)
         row.changed_by = person.name if person else SYSTEM
         if event is SittingEvent.END:
             for session in tables.list_sessions(db):
@@ -306,12 +307,18 @@ def register_segment(
     return Registered(row.segment_no, row.epoch, PublicSigningKey(row.signing_key))
 
 
-def persist_elapsed(store: Store, elapsed_ms: int) -> None:
-    """Write the room's working time down, for a restart to go on from; only forwards."""
+def persist_elapsed(store: Store, elapsed_ms: int, reading: ClockReading) -> None:
+    """Write the room's working time down, for a restart to go on from; only forwards.
+
+    Args:
+        store: The room's database.
+        elapsed_ms: The working time at the moment of the reading.
+        reading: What the clocks said then.
+    """
     with store.transaction() as db:
         row = tables.find_sitting(db)
-        if row:
-            row.elapsed_ms = max(row.elapsed_ms, elapsed_ms)
+        if row and row.elapsed_ms <= elapsed_ms:
+            _note_elapsed(row, elapsed_ms, reading)
 
 
 def raise_alarm(
@@ -353,6 +360,13 @@ def keep_refused_frame(
             received_utc_ms=clock.utc_ms(),
         )
     )
+
+
+def _note_elapsed(row: tables.SittingRow, elapsed_ms: int, reading: ClockReading) -> None:
+    row.elapsed_ms = elapsed_ms
+    row.read_boot_id = reading.boot_id
+    row.read_monotonic_ms = reading.monotonic_ms
+    row.read_utc_ms = reading.utc_ms
 
 
 def _in_lines(admission_numbers: Collection[str]) -> Iterator[str]:

@@ -181,7 +181,7 @@ def test_grace_begins_anew_when_the_server_stopped_within_it(world: RoomWorld) -
             await live.room.hub.course.change_sitting(SittingEvent.END, WANG)
         async with live_room(world) as live:
             assert session_of(live, driver).state is SessionState.INTERACTING
-            live.clock.advance(10_000)
+            live.clock.advance(limits.return_wait_ms)
             await live.room.hub.course.tick()
             await live.room.hub.core.finish()
             assert session_of(live, driver).state is SessionState.CLOSED

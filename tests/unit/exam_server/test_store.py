@@ -51,7 +51,7 @@ def test_migrating_twice_changes_nothing(store: Store) -> None:
     migrate(store, "accounts", "room")
     with store.engine.connect() as connection:
         versions = connection.execute(text("SELECT version_num FROM alembic_version")).all()
-    assert {version for (version,) in versions} == {"accounts_0001", "room_0002"}
+    assert {version for (version,) in versions} == {"accounts_0001", "room_0003"}
 
 
 def test_sqlite_is_opened_for_durability(store: Store) -> None:

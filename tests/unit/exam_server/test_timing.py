@@ -1,10 +1,13 @@
 """The room's clock counts working time only."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_core.model.states import SittingState
-from exam_server.room.timing import SittingClock
+from exam_server.clock import ClockReading, SystemClock, read_clocks
+from exam_server.room.absence import is_told, minutes_of, words_for
+from exam_server.room.timing import Absence, SittingClock, absence_between
 
 
 def clock(state: SittingState, elapsed_ms: int = 0) -> SittingClock:
@@ -56,3 +59,89 @@ def test_elapsed_time_is_the_sum_of_the_running_spans(
 def test_a_monotonic_clock_that_stands_takes_nothing_back() -> None:
     """A reading before the anchor counts as no time."""
     assert clock(SittingState.RUNNING, 500).elapsed_at(0) == 500
+
+
+MINUTE_MS = 60_000
+
+
+def reading(boot: str, monotonic_min: int, utc_min: int = 0) -> ClockReading:
+    """What the clocks said, in minutes."""
+    return ClockReading(
+        boot_id=boot, monotonic_ms=monotonic_min * MINUTE_MS, utc_ms=utc_min * MINUTE_MS
+    )
+
+
+YEARS_MIN = 10 * 365 * 24 * 60
+
+
+@pytest.mark.parametrize(
+    ("noted", "now", "counted_min", "seemingly_min"),
+    [
+        (reading("a", 100, 500), reading("a", 120, 520), 20, 20),
+        (reading("a", 100, 500), reading("a", 120, 500 + YEARS_MIN), 20, 20),
+        (reading("a", 100, YEARS_MIN), reading("a", 120, 0), 20, 20),
+        (reading("a", 100, 500), reading("b", 3, 520), 0, 20),
+        (reading("a", 100, 500), reading("b", 90_000, 520), 0, 20),
+        (reading("a", 100, 500), reading("b", 3, 500 + YEARS_MIN), 0, None),
+        (reading("a", 100, YEARS_MIN), reading("b", 3, 0), 0, None),
+        (reading("", 0, 0), reading("b", 3, 520), 0, 520),
+        (reading("a", 100, 500), reading("", 3, 520), 0, 20),
+        (reading("a", 100, 500), reading("a", 90, 520), 0, 0),
+    ],
+    ids=[
+        "only the program was away",
+        "and somebody set the wall clock forwards by years",
+        "or back by years",
+        "the machine was started anew",
+        "another machine took over that was on for long",
+        "or its wall clock was set forwards by years",
+        "or back by years, as with a dead battery",
+        "a database from before there were readings",
+        "a system that tells no start from another",
+        "a monotonic clock that went back counts nothing",
+    ],
+)
+def test_an_absence_counts_what_the_monotonic_clock_bears_out(
+    noted: ClockReading, now: ClockReading, counted_min: int, seemingly_min: int | None
+) -> None:
+    """The wall clock is shown to people and decides nothing."""
+    absence = absence_between(noted, now)
+
+    assert absence.counted_ms == counted_min * MINUTE_MS
+    assert absence.seemingly_ms == (None if seemingly_min is None else seemingly_min * MINUTE_MS)
+
+
+def test_the_machines_clocks_are_read_together() -> None:
+    """The monotonic clock goes on between two readings of one start of the machine."""
+    clock = SystemClock()
+    first, second = read_clocks(clock), read_clocks(clock)
+
+    assert first.boot_id == second.boot_id
+    assert first.monotonic_ms <= second.monotonic_ms
+
+
+@pytest.mark.parametrize(
+    ("absence", "told", "words", "minutes"),
+    [
+        (Absence(counted_ms=9_999, seemingly_ms=9_999), False, "10 秒", 1),
+        (Absence(counted_ms=1_213_000, seemingly_ms=1_213_000), True, "20 分 13 秒，已计入", 21),
+        (Absence(counted_ms=0, seemingly_ms=1_200_000), True, "约 20 分 0 秒", 20),
+        (Absence(counted_ms=0, seemingly_ms=5_000), False, "约 5 秒", 1),
+        (Absence(counted_ms=0, seemingly_ms=None), True, "时长不明", 1),
+    ],
+)
+def test_people_are_told_in_one_sentence(
+    absence: Absence,
+    told: bool,
+    words: str,
+    minutes: int,
+) -> None:
+    """How long, and what counts; a short absence is not worth an alarm."""
+    assert is_told(absence) is told
+    assert words in words_for(absence)
+    assert minutes_of(absence) == minutes
+
+
+def test_no_absence_is_not_told() -> None:
+    """The sitting did not run."""
+    assert not is_told(None)

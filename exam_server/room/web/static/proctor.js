@@ -42,6 +42,9 @@ function showRoom(now) {
   }
   byId("storage").hidden = !now.storage_problem;
   byId("storage").textContent = now.storage_problem;
+  byId("away").hidden = !now.absence_min || map.dataset.canConduct !== "1";
+  byId("away-min").textContent = now.absence_min;
+  byId("away-give").href = `/pairs?minutes=${now.absence_min}&reason=${encodeURIComponent("服务器中断")}#extend-card`;
   byId("not-open").hidden = now.is_opened || ["ended", "sealed", "closed"].includes(now.state);
   for (const button of document.querySelectorAll("[data-states]")) {
     const isDue = button.dataset.states.split(" ").includes(now.state);
