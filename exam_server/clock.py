@@ -67,6 +67,10 @@ class ClockReading:
     utc_ms: int
 
 
+NO_READING = ClockReading(boot_id="", monotonic_ms=0, utc_ms=0)
+"""Nobody has looked at the clocks."""
+
+
 def read_clocks(clock: Clock) -> ClockReading:
     """All of them at once."""
     return ClockReading(

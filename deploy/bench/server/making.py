@@ -33,7 +33,7 @@ from exam_server.accounts.audit_draft import AuditDraft
 from exam_server.accounts.passwords import PasswordProfile
 from exam_server.accounts.people import People, Person
 from exam_server.accounts.roles import Role
-from exam_server.clock import SystemClock
+from exam_server.clock import SystemClock, read_clocks
 from exam_server.room.folder import RoomFolder
 from exam_server.room.serve import open_store
 from exam_server.room.services import admission, conduct, imports, set_up
@@ -223,8 +223,11 @@ class _Making:
         return logged_in
 
     def _begin(self, session_ids: list[SessionId]) -> None:
+        reading = read_clocks(SystemClock())
         for event in (SittingEvent.OPEN, SittingEvent.START):
-            conduct.change_sitting(self.store, self.trail, event, person=_PROCTOR, elapsed_ms=0)
+            conduct.change_sitting(
+                self.store, self.trail, event, person=_PROCTOR, elapsed_ms=0, reading=reading
+            )
         log = AuditDraft()
         with self.store.transaction() as db:
             conduct.begin_sessions(db, log, session_ids, at_ms=0)

@@ -13,7 +13,7 @@ from exam_core.errors import InputError, StateError, StorageError
 from exam_core.protocol.messages import Saved
 from exam_server import limits
 from exam_server.accounts.people import People
-from exam_server.clock import SystemClock
+from exam_server.clock import NO_READING, SystemClock
 from exam_server.room.live import CLOSE_LATER
 from exam_server.room.serve import open_store, sole_store
 from exam_server.room.services import conduct
@@ -38,7 +38,7 @@ def _append(store: Store) -> None:
 
 WRITES: tuple[Callable[[Store], object], ...] = (
     _append,
-    lambda store: conduct.persist_elapsed(store, 77),
+    lambda store: conduct.persist_elapsed(store, 77, NO_READING),
     lambda store: People(store, SystemClock()).knows("wang"),
     Store.require_guard,
 )
@@ -55,7 +55,7 @@ def test_a_fenced_server_changes_nothing(any_world: RoomWorld) -> None:
     """Frames, acts and even reads are refused from the moment another server took the room."""
     old, new = open_store(any_world.folder), open_store(any_world.folder)
     first = take_room(old)
-    conduct.persist_elapsed(old, 5)
+    conduct.persist_elapsed(old, 5, NO_READING)
     second = take_room(new)
 
     assert first is not None
@@ -64,7 +64,7 @@ def test_a_fenced_server_changes_nothing(any_world: RoomWorld) -> None:
         with refuses(StorageError, "server.fenced"):
             write(old)
     assert _kept(new) == (5, 0)
-    conduct.persist_elapsed(new, 6)
+    conduct.persist_elapsed(new, 6, NO_READING)
     assert _kept(new) == (6, 0)
     old.close()
     new.close()
@@ -74,10 +74,10 @@ def test_a_command_changes_nothing_once_a_server_was_started(any_world: RoomWorl
     """It has no number of its own, and holds only as long as nobody takes one."""
     command, server = open_store(any_world.folder), open_store(any_world.folder)
     join_room(command)
-    conduct.persist_elapsed(command, 5)
+    conduct.persist_elapsed(command, 5, NO_READING)
     take_room(server)
     with refuses(StorageError, "server.fenced"):
-        conduct.persist_elapsed(command, 6)
+        conduct.persist_elapsed(command, 6, NO_READING)
     assert _kept(server) == (5, 0)
     command.close()
     server.close()
@@ -144,7 +144,7 @@ def test_a_room_taken_in_the_middle_of_a_transaction_undoes_it(postgres_world: R
     assert number is not None
     old.guard = _TakenMeanwhile(number, new)
     with refuses(StorageError, "server.fenced"):
-        conduct.persist_elapsed(old, 7)
+        conduct.persist_elapsed(old, 7, NO_READING)
     assert _kept(new)[0] == 0
     old.close()
     new.close()

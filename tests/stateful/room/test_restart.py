@@ -44,7 +44,7 @@ def test_a_sitting_goes_on_after_a_restart(world: RoomWorld) -> None:
             await live.room.hub.course.tick()
 
         # Another process: its monotonic clock says something else.
-        async with live_room(world, FakeClock(monotonic_ms=5)) as live:
+        async with live_room(world, FakeClock(monotonic_ms=5, utc_ms=live.clock.utc)) as live:
             moved(driver, live)
             assert live.room.hub.state.clock.state is SittingState.RUNNING
             driver.append(builders.response_recorded("i2.1", "B"))
