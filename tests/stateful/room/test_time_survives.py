@@ -14,7 +14,7 @@ from exam_core.protocol.messages import Refused
 from exam_core.protocol.orders import Clock, End
 from exam_server import limits
 from exam_server.room.absence import SERVER_AWAY
-from exam_server.store import room as tables
+from exam_server.store import frames as frame_tables
 from tests.support import builders
 from tests.support.fake_clock import FakeClock
 from tests.support.kiosk_driver import KioskDriver
@@ -189,7 +189,7 @@ def test_nobody_is_closed_before_the_kiosks_are_back(world: RoomWorld) -> None:
             assert not any(isinstance(one, Refused | End) for one in alone.seen)
             assert session_of(live, alone).close_reason == SubmitReason.TIME_UP
             with live.room.store.transaction() as db:
-                assert tables.read_flags(db) == set()
+                assert frame_tables.read_flags(db) == set()
 
             live.clock.advance(1)
             await hub.course.tick()  # now the server ends what is left
