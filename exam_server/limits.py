@@ -86,6 +86,17 @@ frames_unplaced_max = 25_000  # rows that a start scans in 0.1 s; each time 5,00
 frames_read_max = 1_000  # rows read while the writer waits for the database: 3 ms
 restore_bytes_max = 512 * KIB  # frames in one Restore message
 alarms_shown_max = 100
+
+# The disk
+# 500 kiosks save 100 answers of 500 bytes a second: 256 MiB last 85 minutes; 5,000 have nine, in
+# which somebody must act.
+reserve_mib_default = 256
+reserve_mib_max = 16 * 1024
+reserve_low_times = 2  # less than two reserves free beside it: time to look, nothing happens yet
+reserve_released_share = 8  # given back below an eighth of it: a burst must not find the disk full
+reserve_full_share = 64  # without it, below this share nothing is promised: one commit takes 2 MiB
+disk_check_interval_ms = 1_000  # a burst of 5,000 submissions writes 20 MiB, less than an eighth
+disk_rate_window_ms = 60_000  # short enough to follow the sitting, long enough for pauses
 certificate_days = 400  # the exam season; kiosks do not check time, browsers do
 csr_bytes_max = 8 * KIB
 

@@ -189,8 +189,8 @@ class RoomCore:
         for alarm in [one for one in self.state.alarms if one.alarm_id == alarm_id]:
             self.state.alarms.remove(alarm)
             self._alarmed.discard((alarm.seat_id, alarm.code))
-            if alarm.seat_id == SERVER:
-                self.state.storage_problem = ""
+        if not any(alarm.seat_id == SERVER for alarm in self.state.alarms):
+            self.state.storage_problem = ""
 
     def checkpoint_when_due(self) -> None:
         """Take a checkpoint when the last one is five minutes old and the log has grown."""

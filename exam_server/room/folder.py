@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -32,12 +33,16 @@ class RoomConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         machine: The folder where this machine's rooms are known to its other programs.
             Default: `/var/lib/gongyuan/machine`.
         room_id: This room's number there, 16 hexadecimal digits; drawn at `init`.
+        reserve_mib: Disk space in MiB that is kept back for answers; 0 keeps nothing. Default: 256.
     """
 
     database_url: str
     addresses: tuple[str, ...]
     machine: str
     room_id: str
+    reserve_mib: Annotated[int, msgspec.Meta(ge=0, le=limits.reserve_mib_max)] = (
+        limits.reserve_mib_default
+    )
 
 
 @dataclass(frozen=True, slots=True)

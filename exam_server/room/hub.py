@@ -20,12 +20,14 @@ from exam_server.room.catching_up import CatchingUp
 from exam_server.room.core import SERVER, RoomCore
 from exam_server.room.course import Course
 from exam_server.room.deliveries import Deliveries
+from exam_server.room.disk_care import DiskCare
 from exam_server.room.intake import Intake, IntakeHooks
 from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
 from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
 from exam_server.room.repeats import compare_with_disk
+from exam_server.room.reserve import DiskWatch
 from exam_server.room.saving.rounds import Rounds
 from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
@@ -48,13 +50,22 @@ class RoomHub:
         state: RoomState,
         order_book: OrderBook,
         ack_book: AckBook,
+        disk: DiskWatch,
         writing: Rounds | None = None,
     ) -> None:
         self.state = state
         self.core = RoomCore(
             store=store, trail=trail, clock=clock, state=state, order_book=order_book
         )
-        self.writer = FrameWriter(store, state.frame_log, ack_book, self._on_write_failure, writing)
+        self.disk = DiskCare(self.core, disk)
+        self.writer = FrameWriter(
+            store,
+            state.frame_log,
+            ack_book,
+            self._on_write_failure,
+            writing,
+            relieve=disk.give_back,
+        )
         self.course = Course(self.core)
         self.catching_up = CatchingUp(self.core, self.course.close_submitted)
         self.deliveries = Deliveries(self.core, ack_book, self.catching_up)
@@ -104,6 +115,7 @@ class RoomHub:
             self.core.alarm_anew(SERVER, SERVER_AWAY, words_for(self.state.absence))
         tasks = [
             asyncio.create_task(self._tick_each_second()),
+            asyncio.create_task(self.disk.look_each_second()),
             asyncio.create_task(self._watch_fence()),
             asyncio.create_task(self._leave_when_fenced()),
             asyncio.create_task(self.catching_up.run(self.intake.check_held)),
@@ -150,6 +162,8 @@ class RoomHub:
         self.leaving.set()
 
     def _keep_refused(self, segment_id: SegmentId, seq: int, frame: bytes, code: str) -> None:
+        if not self.disk.watch.has_space_for_extras:
+            return  # the alarm and the line of the log tell of it; the space is for answers
         self.core.spawn(
             self.core.changes.make(
                 lambda db, _: conduct.keep_refused_frame(

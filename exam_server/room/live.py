@@ -318,6 +318,7 @@ class RoomState:
     ends_nothing_before_ms: int = 0  # of the monotonic clock: the time in which kiosks come back
     opened: OpenedPaper | None = None
     storage_problem: str = ""
+    disk_problem: str = ""  # space runs out; by itself empty again
     _by_candidate: dict[AdmissionNumber, LiveSession] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exam_core.errors import InputError, declare
+from exam_core.limits import MIB
 from exam_core.protocol.acknowledgements import AckBook
 from exam_server.accounts.people import People
 from exam_server.clock import Clock, SystemClock
@@ -18,6 +19,7 @@ from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
 from exam_server.room.loading import load_room
 from exam_server.room.orders import OrderBook
+from exam_server.room.reserve import DiskWatch
 from exam_server.room.room_log import CheckpointReason, open_room_log
 from exam_server.room.saving.rounds import Rounds
 from exam_server.room.services.assignment import log_assignment_in_force
@@ -103,6 +105,7 @@ def serve_room(
     folder = RoomFolder(data)
     folder.require()
     clock = SystemClock()
+    disk_watch(folder, clock).check()  # a server that died on a full disk must be able to start
     with sole_store(folder, takes_over=takes_over) as store:
         try:
             if workers and store.is_sqlite:
@@ -148,6 +151,7 @@ def build_room(
             state=state,
             order_book=order_book,
             ack_book=ack_book,
+            disk=disk_watch(folder, clock),
             writing=writing,
         ),
         store=store,
@@ -160,6 +164,11 @@ def build_room(
         centre=folder.centre(),
         duration_ms=state.clock.duration_ms,
     )
+
+
+def disk_watch(folder: RoomFolder, clock: Clock) -> DiskWatch:
+    """The watch over the data folder's disk."""
+    return DiskWatch(folder.path, clock, reserve_bytes=folder.config().reserve_mib * MIB)
 
 
 def room_listeners(

@@ -26,7 +26,7 @@ def room_view(state: RoomState, now_ms: int) -> View:
         "state_title": SITTING_TITLES[state.clock.state],
         "time_left_s": -(-state.clock.left_at(now_ms) // 1000),
         "is_opened": state.opened is not None,
-        "storage_problem": state.storage_problem,
+        "storage_problem": " ".join(filter(None, (state.disk_problem, state.storage_problem))),
         "absence_min": _absence_min(state),
         "rostered": len(seats),
         "enrolled": sum(seat.is_enrolled for seat in seats),

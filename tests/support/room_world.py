@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
+import msgspec
 import pytest
 from openpyxl import Workbook
 
@@ -43,6 +44,9 @@ from tests.support import builders
 
 PASSPHRASE = "six words that nobody guesses"
 PASSWORD = "a long enough password"
+RESERVE_MIB = 0
+"""Test rooms are many; and where a test says that the disk is full, it is full at once."""
+
 CHEAP = PasswordProfile(iterations=1, lanes=1, memory_kib=8)
 """Password hashing that costs nothing; for tests that are not about passwords."""
 
@@ -178,6 +182,7 @@ def initialise_room(
         clock=SystemClock(),
     )
     room = RoomFolder(data)
+    room.write_config(msgspec.structs.replace(room.config(), reserve_mib=RESERVE_MIB))
     trail = AuditTrail(room.audit_file, SystemClock())
     for official in builders.officials():
         official_keys.name_official(room, trail, official)

@@ -55,15 +55,19 @@ class FrameWriter:
         ack_book: AckBook,
         on_failure: Callable[[StorageError], None],
         rounds: Rounds | None = None,
+        *,
+        relieve: Callable[[], bool] = lambda: False,
     ) -> None:
         """Prepare; `on_failure` runs in the loop before any later frame is taken.
 
         `rounds` says who does the writing; a thread of its own, unless a simulation runs it.
+        `relieve` makes room on a full disk, in that thread, and says whether it could.
         """
         self._store = store
         self._log = log
         self._ack_book = ack_book
         self._on_failure = on_failure
+        self._relieve = relieve
         self._queue: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
         self._gathered: list[_Queued] = []  # by this turn of the loop
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -155,7 +159,7 @@ class FrameWriter:
         is_last = self._drain(queued)
         alive = [one for one in queued if one.era > self._failed_era]
         try:
-            self._commit([one.batch for one in alive])
+            self._commit_where_there_is_room([one.batch for one in alive])
         except StorageError as error:
             self._failed_era = max(one.era for one in alive)
             self._call(self._failed, error, queued)
@@ -177,6 +181,15 @@ class FrameWriter:
         except queue.Empty:
             pass
         return False
+
+    def _commit_where_there_is_room(self, batches: list[Batch]) -> None:
+        try:
+            self._commit(batches)
+        except StorageError as error:
+            # A write found no space, so nothing was synced yet: it may be tried again, once.
+            if error.code != STORAGE_FULL or not self._relieve():
+                raise
+            self._commit(batches)
 
     def _commit(self, batches: list[Batch]) -> None:
         if not batches:

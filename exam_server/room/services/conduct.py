@@ -347,6 +347,14 @@ def settle_alarm(store: Store, trail: AuditTrail, person: Person, alarm_id: int)
             trail.record("alarm_settled", actors=(person.name,), subject=row.seat_id, code=row.code)
 
 
+def settle_own_alarm(db: Db, log: AuditRecorder, alarm_id: int) -> None:
+    """What the server had found by itself is over, and nobody needs to look."""
+    row = db.get(tables.AlarmRow, alarm_id)
+    if row and not row.is_settled:
+        row.is_settled = True
+        log.record("alarm_settled", subject=row.seat_id, code=row.code)
+
+
 def keep_refused_frame(
     db: Db, clock: Clock, *, segment_id: SegmentId, seq: int, frame: bytes, code: str
 ) -> None:
