@@ -83,6 +83,11 @@ digests_kept = 16  # of a segment's frames on disk, up to twice as many: 1 KiB
 unchecked_frames_max = 40_000  # of one session while the paper is shut; two hours have 10,000
 unchecked_bytes_max = 64 * MIB  # the same, if each second brought a long essay anew
 frames_unplaced_max = 25_000  # rows that a start scans in 0.1 s; each time 5,000 places are written
+log_bytes_idle = 4 * MIB  # of SQLite's log: copied in 5 ms and two syncs, when nothing waits
+log_bytes_max = (
+    64 * MIB
+)  # then it is copied whatever waits; a stampede of 5,000 hand-ins has 40 MiB
+commit_overhead_bytes = 8 * KIB  # pages of the log that hold other rows, too
 frames_read_max = 1_000  # rows read while the writer waits for the database: 3 ms
 restore_bytes_max = 512 * KIB  # frames in one Restore message
 alarms_shown_max = 100

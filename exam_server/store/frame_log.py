@@ -83,6 +83,11 @@ class FrameLog:
         """Whether so much came since places were written that a start would feel it."""
         return self._rows_since >= limits.frames_unplaced_max
 
+    @property
+    def is_place_overdue(self) -> bool:
+        """Whether it should be done even while frames wait."""
+        return self._rows_since >= 4 * limits.frames_unplaced_max
+
     def write_places(self, connection: Connection) -> None:
         """Write down how far the segments that changed are held; then call `places_written`."""
         tables.put_places(connection, [(one, self._places[one]) for one in self._unwritten])

@@ -286,4 +286,8 @@ def mark_all_present(db: Session) -> list[str]:
 
 def share_sitting_state(connection: Connection) -> str | None:
     """The sitting's state; nobody changes it until the transaction ends."""
-    return connection.scalar(select(SittingRow.state).with_for_update(read=True))
+    # As text, since Core would compile it anew for every commit; SQLite has one writer anyway.
+    is_sqlite = connection.dialect.name == "sqlite"
+    query = "SELECT state FROM sitting" if is_sqlite else "SELECT state FROM sitting FOR SHARE"
+    row = connection.exec_driver_sql(query).first()
+    return row[0] if row else None

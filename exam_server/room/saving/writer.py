@@ -19,6 +19,7 @@ from exam_core.protocol.messages import CommitProof
 from exam_server import limits
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 from exam_server.room.saving.rounds import Rounds, ThreadRounds
+from exam_server.room.saving.upkeep import Upkeep
 from exam_server.store.engine import Store
 from exam_server.store.frame_log import FrameLog
 from exam_server.store.frames import Flag, NewFrame
@@ -65,6 +66,7 @@ class FrameWriter:
         """
         self._store = store
         self._log = log
+        self._upkeep = Upkeep(store, log)
         self._ack_book = ack_book
         self._on_failure = on_failure
         self._relieve = relieve
@@ -155,17 +157,34 @@ class FrameWriter:
     def _round(self) -> bool:
         queued = self._queue.get()
         if queued is None:
+            self._upkeep.at_the_end()
             return False
         is_last = self._drain(queued)
         alive = [one for one in queued if one.era > self._failed_era]
         try:
             self._commit_where_there_is_room([one.batch for one in alive])
         except StorageError as error:
-            self._failed_era = max(one.era for one in alive)
-            self._call(self._failed, error, queued)
+            self._fail(error, alive, queued)
         else:
             self._call(self._committed, alive, queued)
+            if alive:
+                self._keep_up(alive)
+        if is_last:
+            self._upkeep.at_the_end()
         return not is_last
+
+    def _keep_up(self, written: list[_Queued]) -> None:
+        size_bytes = sum(one.size_bytes for one in written)
+        try:
+            self._upkeep.after_commit(size_bytes, is_idle=self._queue.empty())
+        except StorageError as error:  # as after a commit whose sync failed: nothing more is taken
+            self._fail(error, written, [])
+
+    def _fail(self, error: StorageError, of: list[_Queued], queued: list[_Queued]) -> None:
+        self._failed_era = max(one.era for one in of)
+        if error.code != STORAGE_FULL:
+            self._upkeep.give_up()
+        self._call(self._failed, error, queued)
 
     def _drain(self, queued: list[_Queued]) -> bool:
         rows = sum(one.rows for one in queued)
