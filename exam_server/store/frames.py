@@ -14,7 +14,8 @@ frame of a segment that is not registered. `segment_place` says, some thousand r
 each segment is held, so that a start reads that and scans only what came after.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -243,12 +244,13 @@ def load_places(connection: Connection) -> tuple[dict[int, Place], int]:
             places[number] = Place(0, first_head(segment_id), 0)
     covered = max((one.last_frame_no for one in places.values()), default=0)
     scanned = 0
-    for number, seq, frame, frame_no, prev_frame_no in _rows_after(connection, covered):
-        scanned += 1
-        place = places.get(number)
-        if place is None or (seq, prev_frame_no or 0) != (place.frames, place.last_frame_no):
-            raise IntegrityError(FRAMES_BROKEN, "作答记录前后不连", segment_no=number, seq=seq)
-        places[number] = Place(seq + 1, next_head(place.head, frame), frame_no)
+    with closing(_rows_after(connection, covered)) as rows:
+        for number, seq, frame, frame_no, prev_frame_no in rows:
+            scanned += 1
+            place = places.get(number)
+            if place is None or (seq, prev_frame_no or 0) != (place.frames, place.last_frame_no):
+                raise IntegrityError(FRAMES_BROKEN, "作答记录前后不连", segment_no=number, seq=seq)
+            places[number] = Place(seq + 1, next_head(place.head, frame), frame_no)
     return places, scanned
 
 
@@ -334,12 +336,14 @@ def count_frames(db: Session) -> int:
 
 def _rows_after(
     connection: Connection, covered: int
-) -> Iterator[tuple[int, int, bytes, int, int | None]]:
+) -> Generator[tuple[int, int, bytes, int, int | None]]:
     """(segment_no, seq, frame, frame_no, prev_frame_no) of what `segment_place` does not cover.
 
     One row in memory at a time or nearly so: after a migration these are all there are.
     """
     is_sqlite = connection.dialect.name == "sqlite"
     query = _AFTER_ON_SQLITE.bindparams(covered=covered) if is_sqlite else _AFTER_BY_KEY
-    for row in connection.execute(query, execution_options={"yield_per": limits.frames_read_max}):
-        yield tuple(row)
+    options = {"yield_per": limits.frames_read_max}
+    with connection.execute(query, execution_options=options) as rows:
+        for row in rows:
+            yield tuple(row)

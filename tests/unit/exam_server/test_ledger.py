@@ -4,6 +4,7 @@ import pytest
 
 from exam_core.errors import InputError, IntegrityError, StateError
 from exam_core.formats.journal import SegmentWriter
+from exam_server import limits
 from exam_server.room.saving.ledger import SegmentLedger
 from tests.support import builders
 
@@ -99,3 +100,52 @@ def test_an_older_commit_takes_nothing_back() -> None:
     assert one.durable == 4
     assert one.durable_head == one.head
     assert (one.durable_frames.frames, one.durable_frames.head) == (4, one.head)
+
+
+def test_old_frames_on_disk_are_forgotten() -> None:
+    """Whatever comes in three hours, the ledger keeps the digests of the last few alone."""
+    frames = builders.frames(*[b"{}"] * 500)
+    one = ledger(frames)
+
+    kept = 500 - one.forgotten(0, 500)
+    assert limits.digests_kept <= kept <= 2 * limits.digests_kept
+    assert one.forgotten(500 - kept, 10) == 0
+    assert one.forgotten(500 - kept - 3, 10) == 3
+    assert one.forgotten(0, 10) == 10
+    assert one.forgotten(-1, 10) == 0
+    assert len(one._digests) <= 2 * limits.digests_kept * 32
+    assert one.new_frames(500 - kept, tuple(frames[500 - kept :])) == ()
+    other = builders.frames(*[b"[]"] * 500)
+    with pytest.raises(IntegrityError, match=r"journal\.conflict"):
+        one.new_frames(499, (other[499],))
+
+
+def test_frames_that_are_not_on_disk_are_never_forgotten() -> None:
+    """However many there are: nobody else could say what they were."""
+    frames = builders.frames(*[b"{}"] * 200)
+    one = ledger(frames, durable=0)
+    assert one.forgotten(0, 200) == 0
+    one.committed(150, b"head")
+    one.forget_uncommitted()
+    assert (one.frames, one.forgotten(0, 150)) == (150, 150 - limits.digests_kept)
+    assert one.new_frames(140, tuple(frames[140:150])) == ()
+
+
+def test_a_loaded_segment_knows_no_frame_by_digest() -> None:
+    """It goes on from the place that the database knows."""
+    frames = builders.frames(b"{}", b"{}", b"{}")
+    whole = ledger(frames)
+    half = ledger(frames[:2])
+    one = SegmentLedger(
+        builders.SEGMENT_ID,
+        1,
+        builders.KIOSK.public_key,
+        segment_no=7,
+        frames=2,
+        head=half.head,
+    )
+
+    assert (one.segment_no, one.durable, one.forgotten(0, 3)) == (7, 2, 2)
+    (new,) = one.new_frames(2, (frames[2],))
+    one.take(new)
+    assert (one.frames, one.head) == (whole.frames, whole.head)
