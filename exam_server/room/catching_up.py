@@ -96,9 +96,12 @@ class CatchingUp:
             waiter.set_result(None)
 
     async def _catch_up(self, session: LiveSession, check: Check) -> None:
-        for segment_id in sorted(session.old_frames, key=lambda one: session.ledgers[one].epoch):
+        while session.old_frames:
+            segment_id = min(session.old_frames, key=lambda one: session.ledgers[one].epoch)
+            place = session.old_frames[segment_id]
             await self._check_old(session, segment_id, check)
-            del session.old_frames[segment_id]
+            if session.old_frames.get(segment_id) is place:  # no more was found meanwhile
+                del session.old_frames[segment_id]
         while len(session.unchecked):
             await self._check_unchecked(session, check)
         self._close_submitted(session)

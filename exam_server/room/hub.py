@@ -26,6 +26,7 @@ from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
 from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
+from exam_server.room.reopening import Reopening
 from exam_server.room.repeats import compare_with_disk
 from exam_server.room.reserve import DiskWatch
 from exam_server.room.saving.rounds import Rounds
@@ -34,8 +35,7 @@ from exam_server.room.services import conduct
 from exam_server.room.signatures import NewestFrame, SignatureWatch
 from exam_server.room.steering import Steering
 from exam_server.room.uploads import Uploads
-from exam_server.store.engine import Store
-from exam_server.store.fence import SERVER_FENCED
+from exam_server.store.engine import DATABASE_UNREACHABLE, Store
 
 
 class RoomHub:
@@ -98,6 +98,7 @@ class RoomHub:
         self.course.intake = self.intake
         self.kiosks = Kiosks(self.core, self.course, ack_book, self.catching_up)
         self.steering = Steering(self.core, self.course, self.catching_up)
+        self.reopening = Reopening(self.core, self.writer, self.intake, self.catching_up)
         self.uploads = Uploads(self.core, self.intake, self.catching_up)
         self.misconduct = Misconduct(
             alarm=self.core.alarm,
@@ -116,7 +117,7 @@ class RoomHub:
         tasks = [
             asyncio.create_task(self._tick_each_second()),
             asyncio.create_task(self.disk.look_each_second()),
-            asyncio.create_task(self._watch_fence()),
+            asyncio.create_task(self._watch_database()),
             asyncio.create_task(self._leave_when_fenced()),
             asyncio.create_task(self.catching_up.run(self.intake.check_held)),
         ]
@@ -142,14 +143,20 @@ class RoomHub:
                 self.core.trouble(error)
             await asyncio.sleep(limits.clock_persist_interval_ms / 1000)
 
-    async def _watch_fence(self) -> None:
-        """Notice within a second that another server took the room, also when nobody writes."""
+    async def _watch_database(self) -> None:
+        """Notice within a second that another server took the room, also when nobody writes.
+
+        And go on when the database is back.
+        """
         while not self.core.fenced_by:
             try:
                 await self.core.in_thread(self.core.store.require_guard)
+                await self.reopening.go_on_if_lost()
             except StorageError as error:
-                if error.code == SERVER_FENCED:
-                    self.core.trouble(error)  # another error is told by who needs the database
+                if error.code != DATABASE_UNREACHABLE:  # that is told by who needs the database
+                    self.core.trouble(error)
+            except Exception as error:  # noqa: BLE001  tried again, whatever failed once
+                self.core.trouble(error)
             await asyncio.sleep(limits.clock_persist_interval_ms / 1000)
 
     async def _leave_when_fenced(self) -> None:

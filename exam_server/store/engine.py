@@ -20,9 +20,11 @@ from exam_core.errors import InputError, StorageError, declare
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 from exam_server.store.postgres import (
     connect_arguments,
+    hold_again,
     hold_database,
     let_go,
     prepare_connection,
+    wait_for_writers,
 )
 
 DATABASE_URL = declare(
@@ -65,13 +67,17 @@ class Store:
 
     Attributes:
         guard: Asked in every transaction, once it is set.
+        losses: How often the database was out of reach; what was being committed then may be kept
+            or not.
     """
 
     guard: Guard | None = None
+    losses = 0
 
     def __init__(self, url: str) -> None:
         self.engine = _open_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._holder: Connection | None = None
         self._turn: AbstractContextManager[Any] = (
             threading.RLock() if self.is_sqlite else nullcontext()
         )
@@ -84,7 +90,7 @@ class Store:
             StorageError: `storage.full`, `storage.failed`, or what `guard` says: nothing of the
                 block was kept. `database.unreachable`: unknown, if it was the commit that failed.
         """
-        with self._turn, _own_errors(), Session(self.engine) as db, db.begin():
+        with self._turn, self._own_errors(), Session(self.engine) as db, db.begin():
             if self.guard:
                 self.guard.check(db.connection())
             yield db
@@ -99,7 +105,7 @@ class Store:
         Raises:
             StorageError: As `transaction`.
         """
-        with self._turn, _own_errors(), self.engine.begin() as connection:
+        with self._turn, self._own_errors(), self.engine.begin() as connection:
             if self.guard and self.is_sqlite:
                 self.guard.check(connection)
             yield connection
@@ -127,12 +133,25 @@ class Store:
         if self.is_sqlite:
             yield
             return
-        with _own_errors():
-            holder = hold_database(self.engine, takes_over=takes_over)
+        with self._own_errors():
+            self._holder = hold_database(self.engine, takes_over=takes_over)
         try:
             yield
         finally:
-            let_go(holder)
+            let_go(self._holder)
+
+    def settle(self) -> None:
+        """After a lost connection: wait until nothing that was under way can be committed later.
+
+        Raises:
+            StorageError: `database.unreachable`, `storage.failed`: it may still be.
+        """
+        with self.connection() as connection:
+            wait_for_writers(connection)
+        if self._holder is not None:
+            let_go(self._holder)
+            with self._own_errors():
+                self._holder = hold_again(self.engine)
 
     def checkpoint(self) -> None:
         """Copy SQLite's log into its file; other transactions wait meanwhile.
@@ -156,6 +175,21 @@ class Store:
         """Give the connections back."""
         with self._turn:
             self.engine.dispose()
+
+    @contextmanager
+    def _own_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise  # a rule of ours was broken: the service that knows the rule answers
+        except DBAPIError as error:
+            # Of PostgreSQL; None when nothing answered.
+            sqlstate = getattr(error.orig, "sqlstate", "")
+            if sqlstate is None or sqlstate[:2] in _CONNECTION_CLASSES:
+                self.losses += 1
+                reason = str(error.orig)
+                raise StorageError(DATABASE_UNREACHABLE, "连不上数据库", reason=reason) from error
+            raise _storage_error(error.orig) from error
 
 
 def _open_engine(url: str) -> Engine:
@@ -186,20 +220,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-@contextmanager
-def _own_errors() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError:
-        raise  # a rule of ours was broken: the service that knows the rule answers
-    except DBAPIError as error:
-        sqlstate = getattr(error.orig, "sqlstate", "")  # of PostgreSQL; None when nothing answered
-        if sqlstate is None or sqlstate[:2] in _CONNECTION_CLASSES:
-            reason = str(error.orig)
-            raise StorageError(DATABASE_UNREACHABLE, "连不上数据库", reason=reason) from error
-        raise _storage_error(error.orig) from error
 
 
 def _storage_error(error: BaseException | None) -> StorageError:

@@ -78,6 +78,10 @@ class FrameLog:
             log.places_written()
         return log
 
+    def go_on_from(self, other: "FrameLog") -> None:
+        """Take over what another one found in the database; nothing may be under way."""
+        vars(self).update(vars(other))
+
     @property
     def is_place_due(self) -> bool:
         """Whether so much came since places were written that a start would feel it."""

@@ -101,6 +101,23 @@ def hold_database(engine: Engine, *, takes_over: bool) -> Connection:
     return connection
 
 
+def hold_again(engine: Engine) -> Connection:
+    """The same after a lost connection, if nobody holds the database; the fence needs no lock."""
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _HOLDER})
+    return connection
+
+
+def wait_for_writers(connection: Connection) -> None:
+    """Return when every transaction that compared its fencing number before has ended.
+
+    Each of them holds a share lock on the sitting from that comparison to its end; one that has
+    not come so far cannot be committed any more, since its connection is gone.
+    """
+    connection.execute(text(f"SET LOCAL lock_timeout = '{limits.database_silence_s_max}s'"))
+    connection.execute(text("SELECT boots FROM sitting FOR UPDATE"))
+
+
 def let_go(connection: Connection) -> None:
     """Another program may hold the database."""
     try:

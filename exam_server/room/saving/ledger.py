@@ -117,6 +117,13 @@ class SegmentLedger:
         self.answered = min(self.answered, self.durable)
         del self._digests[(self.durable - self._digests_from) * _DIGEST_BYTES :]
 
+    def found(self, frames: int, head: bytes) -> None:
+        """Go on from what the disk holds, when that was not known; nothing may be under way."""
+        self.frames = self.durable = self._digests_from = frames
+        self.head = self.durable_head = head
+        self.answered = min(self.answered, frames)
+        self._digests.clear()
+
     def _forget_digests_below(self, seq: int) -> None:
         # In steps: cutting the front moves all that is behind it.
         if seq - self._digests_from >= server_limits.digests_kept:

@@ -106,6 +106,10 @@ class FrameWriter:
         """Take nothing from now on; what is queued fails by itself if it cannot be kept."""
         self._broken = error
 
+    def go_on(self) -> None:
+        """Take frames again: what the database holds has been read anew."""
+        self._broken = None
+
     @property
     def waiting_rows(self) -> int:
         """How many rows are not yet written."""
