@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,7 +44,17 @@ class Person:
         trace: TracebackType | None,
     ) -> None:
         """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self._http.close()
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[bytes]]:
+        """What a page's script is told as it happens, in the pieces in which it comes."""
+        with self._http.stream("GET", path) as answer:
+            yield answer.iter_raw()
 
     def get(self, path: str) -> str:
         """A page.

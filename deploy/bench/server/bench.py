@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.bench.server.making import BenchRoom, Until, make_room
+from deploy.bench.server.processes import RunningServer
+from deploy.bench.server.sampling import sampled
 from exam_server.room.folder import RoomFolder
 
 QUICK_DIVISOR = 50
@@ -22,12 +26,12 @@ class Bench:
     Attributes:
         folder: A folder of this run's own, on the disk that is measured.
         is_quick: Small rooms and short times: shows that it works, measures nothing.
-        known: Figures that later cases compare with, by name.
+        profiles: Where to put what the server was seen doing; None: it is not looked at.
     """
 
     folder: Path
     is_quick: bool = False
-    known: dict[str, float] = field(default_factory=dict)
+    profiles: Path | None = None
     _rooms: dict[tuple[int, Until], BenchRoom] = field(default_factory=dict)
     _copies: int = 0
 
@@ -57,6 +61,15 @@ class Bench:
             opening_code=pristine.opening_code,
             kiosks=kiosks,
         )
+
+    @contextmanager
+    def looked_at(self, server: RunningServer, name: str) -> Iterator[None]:
+        """Sample the server for the length of the block, if profiles are wanted."""
+        if self.profiles is None:
+            yield
+            return
+        with sampled(server.process.pid, self.profiles / f"{name}.folded"):
+            yield
 
     def done_with(self, room: BenchRoom) -> None:
         """Free the disk."""

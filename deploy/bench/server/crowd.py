@@ -15,12 +15,14 @@ import picows
 
 from deploy.bench.server.kiosk import BenchKiosk, Tally
 from deploy.bench.server.plan import Plan, PlannedKiosk
+from exam_core.limits import heartbeat_interval_ms
 from exam_core.protocol.acknowledgements import Acknowledged, check_proof
 from exam_core.protocol.messages import HeldFrames
 
 PATIENCE_S = 60.0
 """How long a kiosk waits for anything before it tries again."""
 
+_BEAT_STEP_S = 0.02
 _LOOK_S = 0.005  # how often a condition is looked at
 
 
@@ -69,7 +71,10 @@ class Crowd:
     async def connect(
         self, *, kiosks: int, url: str, at_once: int = 200, within_s: float = PATIENCE_S
     ) -> dict[str, Any]:
-        """Connect and attach so many, each again until it succeeds; how long all took."""
+        """Connect and attach the first so many, each until it succeeds; how long all took.
+
+        Those that are connected stay so.
+        """
         began = time.perf_counter()
         gate = asyncio.Semaphore(at_once)
         took: list[float] = []
@@ -86,8 +91,26 @@ class Crowd:
                         return
                     await asyncio.sleep(0.05)
 
-        await asyncio.gather(*(attach(one) for one in self.kiosks[:kiosks]))
+        missing = [one for one in self.kiosks[:kiosks] if one.transport is None]
+        await asyncio.gather(*(attach(one) for one in missing))
         return {"connected": len(took), "seconds": max(took, default=0.0), "tries": tries}
+
+    async def beat(self) -> None:
+        """Every kiosk's heartbeat each ten seconds, spread over them, for ever."""
+        step = heartbeat_interval_ms / 1000 / len(self.kiosks)
+        began, place = time.perf_counter(), 0
+        while True:
+            while began + place * step <= time.perf_counter():
+                self.kiosks[place % len(self.kiosks)].beat()
+                place += 1
+            await asyncio.sleep(max(step, _BEAT_STEP_S))
+
+    def forget_sent(self) -> None:
+        """Free what is acknowledged and checked."""
+        self.tally.saved.clear()
+        self._first_measured = self._last_measured = 0
+        for one in self.kiosks:
+            one.forget_sent()
 
     def disconnect(self) -> None:
         """End every connection."""

@@ -41,6 +41,7 @@ def _commands(crowd: Crowd) -> dict[str, Callable[..., Any]]:
         crowd.check_measured,
         crowd.connect,
         crowd.disconnect,
+        crowd.forget_sent,
         crowd.prepare,
         crowd.prepare_submit,
         crowd.rewind,
@@ -49,7 +50,9 @@ def _commands(crowd: Crowd) -> dict[str, Callable[..., Any]]:
     return named | {one.__name__: one for one in beside}
 
 
-async def _obey(commands: dict[str, Callable[..., Any]]) -> None:
+async def _obey(crowd: Crowd) -> None:
+    commands = _commands(crowd)
+    beating = asyncio.create_task(crowd.beat())
     reader = asyncio.StreamReader(limit=2**20)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -60,13 +63,14 @@ async def _obey(commands: dict[str, Callable[..., Any]]) -> None:
             answer = await answer
         sys.stdout.write(json.dumps(answer or {}) + "\n")
         sys.stdout.flush()
+    beating.cancel()
 
 
 def main() -> None:
     """Serve the orchestrator until its end of the pipe is closed."""
     allow_open_files()
     gc.disable()  # nothing here lives shorter than the process
-    uvloop.run(_obey(_commands(Crowd(read_plan(Path(sys.argv[1]))))))
+    uvloop.run(_obey(Crowd(read_plan(Path(sys.argv[1])))))
 
 
 if __name__ == "__main__":

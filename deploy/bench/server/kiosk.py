@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import picows
 
+from deploy.bench.server.paper import ESSAY_PART
 from deploy.bench.server.plan import Plan, PlannedKiosk
 from exam_core.crypto.signing import Signer, public_key_of
 from exam_core.formats.journal import SegmentWriter, derive_journal_key, first_head, receipt_of
@@ -23,12 +24,12 @@ from exam_core.formats.journal_entries import (
     SubmitReason,
     encode_entry,
 )
-from exam_core.model.identifiers import PartId
 from exam_core.model.responses import TextResponse
 from exam_core.protocol import VERSION
 from exam_core.protocol.messages import (
     Attach,
     Attached,
+    Heartbeat,
     Ordered,
     Refused,
     Save,
@@ -38,8 +39,7 @@ from exam_core.protocol.messages import (
     encode_message,
 )
 
-ESSAY_PART = PartId("essay.1")
-"""The part that is answered: a text can have any length."""
+_HEARTBEAT = encode_message(Heartbeat(unsynced=0))
 
 
 @dataclass(slots=True)
@@ -160,6 +160,15 @@ class BenchKiosk(picows.WSListener):
             self.transport.send(picows.WSMsgType.BINARY, self.messages[self.sent])
             self.sent += 1
 
+    def beat(self) -> None:
+        """Say that we are alive."""
+        if self.transport is not None:
+            self.transport.send(picows.WSMsgType.BINARY, _HEARTBEAT)
+
+    def forget_sent(self) -> None:
+        """Free the messages that will not be sent again."""
+        self.messages[: self.sent] = [b""] * self.sent
+
     def rewind(self) -> None:
         """Disconnect, and begin anew with the same frames: at a server that has none of them."""
         self.disconnect()
@@ -204,11 +213,11 @@ class BenchKiosk(picows.WSListener):
         elif type(message) is Refused:
             self.tally.refused[message.code] = self.tally.refused.get(message.code, 0) + 1
 
-    def on_ws_disconnected(self, _transport: picows.WSTransport) -> None:
+    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
         """The connection is gone."""
-        if self.transport is not None:
+        if self.transport is transport:
             self.tally.lost += 1
-        self.transport = None
+            self.transport = None
         if self.attached is not None and not self.attached.done():
             self.attached.set_exception(ConnectionError("closed before it was attached"))
 

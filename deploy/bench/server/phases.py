@@ -20,6 +20,7 @@ from exam_core.formats.trust_root import parse_root
 from exam_core.protocol.messages import Ordered
 from exam_core.protocol.orders import Begin, open_order
 
+_ALL_SENT_S = 300.0
 _OPENED_FORMS = 50  # so many are really opened; each kiosk opens its own, on its own processor
 
 
@@ -48,7 +49,12 @@ async def send_all(crowd: Crowd, *, kiosks: int) -> dict[str, Any]:
     for one in chosen:
         one.is_closed_loop = True
         one.send_next()
-    await until(lambda: all(one.is_exhausted and one.is_settled for one in chosen), 600)
+    is_done = await until(
+        lambda: all(one.is_exhausted and one.is_settled for one in chosen), _ALL_SENT_S
+    )
+    if not is_done:
+        message = f"not all was acknowledged within {_ALL_SENT_S} s"
+        raise TimeoutError(message)
     facts = crowd.measured(began)
     for one in chosen:
         one.is_closed_loop = False

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.bench.server.bench import Bench
-from deploy.bench.server.cases import closed_loop, stampedes
+from deploy.bench.server.cases import closed_loop, full_room, long_day, paced, stampedes
 from deploy.bench.server.figures import Figure, number
 from deploy.bench.server.open_files import allow_open_files
 
@@ -34,9 +34,13 @@ class Case:
 CASES: tuple[Case, ...] = (
     Case("closed", "Durable saves a second, closed loop", closed_loop.measure_closed_loop),
     Case("slow-sync", "The same on a slow disk", closed_loop.measure_slow_sync),
+    Case("pages", "Latency with pages at work", paced.measure_paced),
+    Case("full", "Five thousand kiosks, and a restart", full_room.measure_full_room),
     Case("log-in", "Log-ins in one burst", stampedes.measure_log_ins),
     Case("start", "The start", stampedes.measure_start),
     Case("submit", "Hand-ins", stampedes.measure_submissions),
+    Case("day", "Three hours", long_day.measure_long_day),
+    Case("growth", "How it grows with kiosks", full_room.measure_growth),
 )
 
 
@@ -51,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
     allow_open_files()
     tables: list[tuple[Case, list[Figure]]] = []
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as folder:
-        bench = Bench(Path(folder), is_quick=options.quick)
+        bench = Bench(Path(folder), is_quick=options.quick, profiles=options.profiles)
         for case in CASES:
             if case.name in wanted:
                 began = time.monotonic()
@@ -66,6 +70,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", help="cases with commas between: " + ", ".join(_names()))
     parser.add_argument("--quick", action="store_true", help="small and short: does it work?")
     parser.add_argument("--folder", help="where to put rooms and databases: the disk measured")
+    parser.add_argument("--profiles", type=Path, help="a folder for what the server was seen doing")
     return parser.parse_args(words)
 
 

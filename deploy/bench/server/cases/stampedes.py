@@ -22,7 +22,8 @@ def measure_log_ins(bench: Bench) -> list[Figure]:
     room = bench.room(bench.size(LOG_INS), Until.ENROLLED)
     with generating(room.plan_file) as generator:
         with serving(room) as server:
-            facts = generator.ask("log_in", kiosks=room.kiosks, url=server.kiosk_url)
+            with bench.looked_at(server, "log-in"):
+                facts = generator.ask("log_in", kiosks=room.kiosks, url=server.kiosk_url)
             server_cpu = server.cpu_s()
         bare = bare_connects(room, generator_room=room)
     bench.done_with(room)
@@ -46,10 +47,11 @@ def measure_start(bench: Bench) -> list[Figure]:
     room = bench.room(bench.size(STARTERS), Until.PRESENT)
     with generating(room.plan_file) as generator, serving(room) as server:
         server.open_paper()
-        connected = generator.ask("connect", kiosks=room.kiosks, url=server.kiosk_url)
+        with bench.looked_at(server, "attach"):
+            connected = generator.ask("connect", kiosks=room.kiosks, url=server.kiosk_url)
         _all(connected["connected"], room, "connected")
         generator.ask("expect_begin", kiosks=room.kiosks)
-        with server.person("proctor") as proctor:
+        with server.person("proctor") as proctor, bench.looked_at(server, "start"):
             clicked_at = time.perf_counter()
             proctor.post("/proctor/start", page="/pairs")
             facts = generator.ask("wait_begin", kiosks=room.kiosks, clicked_at=clicked_at)
@@ -78,7 +80,8 @@ def measure_submissions(bench: Bench) -> list[Figure]:
         generator.ask("prepare_submit", kiosks=room.kiosks, payload_bytes=SUBMITTED_BYTES)
         connected = generator.ask("connect", kiosks=room.kiosks, url=server.kiosk_url)
         _all(connected["connected"], room, "connected")
-        facts = generator.ask("submit", kiosks=room.kiosks, within_s=1.0)
+        with bench.looked_at(server, "submit"):
+            facts = generator.ask("submit", kiosks=room.kiosks, within_s=1.0)
         generator.ask("check")
     bench.done_with(room)
     _all(facts["receipts"], room, "receipts")
