@@ -106,6 +106,7 @@ certificate_days = 400  # the exam season; kiosks do not check time, browsers do
 csr_bytes_max = 8 * KIB
 
 told_at_once = 20  # kiosks, 2 ms of signing; then whatever else waits has its turn
+seats_viewed_at_once = 50  # of the seat map, 1 ms
 looked_at_once = 500  # sessions, 1 ms of the tick
 prepared_at_once = 4  # seats whose resume recipients are derived, 2 ms
 

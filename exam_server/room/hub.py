@@ -21,6 +21,8 @@ from exam_server.room.core import SERVER, RoomCore
 from exam_server.room.course import Course
 from exam_server.room.deliveries import Deliveries
 from exam_server.room.disk_care import DiskCare
+from exam_server.room.feed import SeatFeed
+from exam_server.room.health import Health
 from exam_server.room.intake import Intake, IntakeHooks
 from exam_server.room.kiosks import Kiosks
 from exam_server.room.live import RoomState
@@ -105,6 +107,14 @@ class RoomHub:
             kiosks=state.kiosks,
             now_s=lambda: asyncio.get_running_loop().time(),
         )
+        self.health = Health(
+            waiting_rows=lambda: self.writer.waiting_rows,
+            last_commit_ms=lambda: self.writer.last_commit_ms,
+            free_bytes=lambda: disk.left_bytes,
+        )
+        self.feed = SeatFeed(
+            state, clock.monotonic_ms, health=self.health.view, on_error=self.core.trouble
+        )
         self.stopping = asyncio.Event()
         self.leaving = asyncio.Event()  # set by a signal, or when the room is no longer ours
 
@@ -118,6 +128,7 @@ class RoomHub:
             asyncio.create_task(self._tick_each_second()),
             asyncio.create_task(self.disk.look_each_second()),
             asyncio.create_task(self._watch_database()),
+            asyncio.create_task(self.health.watch()),
             asyncio.create_task(self._leave_when_fenced()),
             asyncio.create_task(self.catching_up.run(self.intake.check_held)),
         ]

@@ -25,6 +25,7 @@ def room_view(state: RoomState, now_ms: int) -> View:
         "state": str(state.clock.state),
         "state_title": SITTING_TITLES[state.clock.state],
         "time_left_s": -(-state.clock.left_at(now_ms) // 1000),
+        "left_s": -(state.clock.overtime_at(now_ms) // 1000),
         "is_opened": state.opened is not None,
         "storage_problem": " ".join(filter(None, (state.disk_problem, state.storage_problem))),
         "absence_min": _absence_min(state),
@@ -47,8 +48,18 @@ def room_view(state: RoomState, now_ms: int) -> View:
     }
 
 
-def seat_view(state: RoomState, seat: LiveSeat, now_ms: int) -> View:
-    """One seat of the map. `tone` chooses the colour, `status` says the same in words."""
+def seat_view(state: RoomState, seat: LiveSeat, *, now_ms: int, alarms: int) -> View:
+    """One seat of the map. `tone` chooses the colour, `status` says the same in words.
+
+    The time left is not in it, or every seat would change every second: it is `left_s` of the room
+    and `extra_s` of the seat, for who `is_writing`.
+
+    Args:
+        state: The running room.
+        seat: The seat.
+        now_ms: The monotonic clock.
+        alarms: How many open alarms are about this seat.
+    """
     session = seat.session
     tone, status = _status(seat, state.clock.state)
     return {
@@ -68,8 +79,9 @@ def seat_view(state: RoomState, seat: LiveSeat, now_ms: int) -> View:
         "parts": state.parts_of(seat.form_number),
         "unsynced": session.unsynced if session else 0,
         "extra_min": session.extra_ms // 60_000 if session else 0,
-        "time_left_s": _left_s(state, session, now_ms),
-        "alarms": sum(alarm.seat_id == seat.seat_id for alarm in state.alarms),
+        "is_writing": session is not None and session.state is SessionState.INTERACTING,
+        "extra_s": _extra_s(state, session, now_ms),
+        "alarms": alarms,
     }
 
 
@@ -81,11 +93,10 @@ def _absence_min(state: RoomState) -> int:
     return minutes_of(state.absence) if is_open else 0
 
 
-def _left_s(state: RoomState, session: LiveSession | None, now_ms: int) -> int | None:
-    if session is None or session.state is not SessionState.INTERACTING:
-        return None
-    extra_ms = session.extra_at(state.clock.elapsed_at(now_ms))
-    return -(-state.clock.left_at(now_ms, extra_ms) // 1000)
+def _extra_s(state: RoomState, session: LiveSession | None, now_ms: int) -> int:
+    if session is None:
+        return 0
+    return session.extra_at(state.clock.elapsed_at(now_ms)) // 1000
 
 
 def _status(seat: LiveSeat, sitting: SittingState) -> tuple[str, str]:

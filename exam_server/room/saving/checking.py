@@ -30,10 +30,15 @@ LATE = declare("response.late", "考试结束后才传到的作答，已保留�
 
 
 class AnswerTally:
-    """How many parts have a response that is not empty; the latest (epoch, seq) holds."""
+    """How many parts have a response that is not empty; the latest (epoch, seq) holds.
+
+    Attributes:
+        answered: Parts answered now. A seat map asks it of every seat, twice a second.
+    """
 
     def __init__(self) -> None:
         self._latest: dict[PartId, tuple[int, int, bool]] = {}
+        self.answered = 0
 
     def note(self, entry: Entry | None, *, epoch: int, seq: int) -> None:
         """Count an entry that counts; anything but a response changes nothing."""
@@ -41,7 +46,9 @@ class AnswerTally:
             return
         known = self._latest.get(entry.part_id)
         if known is None or known[:2] <= (epoch, seq):
-            self._latest[entry.part_id] = (epoch, seq, not is_empty(entry.response))
+            is_given = not is_empty(entry.response)
+            self.answered += is_given - (known is not None and known[2])
+            self._latest[entry.part_id] = (epoch, seq, is_given)
 
     def forget(self, *, epoch: int, from_seq: int) -> None:
         """Entries of a segment from `from_seq` on were found not to count.
@@ -53,8 +60,4 @@ class AnswerTally:
             for part_id, known in self._latest.items()
             if known[0] != epoch or known[1] < from_seq
         }
-
-    @property
-    def answered(self) -> int:
-        """Parts answered now."""
-        return sum(is_given for _, _, is_given in self._latest.values())
+        self.answered = sum(is_given for _, _, is_given in self._latest.values())

@@ -10,6 +10,7 @@ stopped, since what a failed sync left on disk is unknown until the database is 
 
 import asyncio
 import queue
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -82,6 +83,7 @@ class FrameWriter:
         self._has_room.set()
         self._broken: StorageError | None = None
         self.commits = 0
+        self.last_commit_ms = 0
 
     def start(self) -> None:
         """Begin writing; call in the event loop."""
@@ -219,6 +221,7 @@ class FrameWriter:
             return
         frames = [frame for batch in batches for frame in batch.frames]
         flags = [flag for batch in batches for flag in batch.flags]
+        began_ns = time.monotonic_ns()
         try:
             with self._store.connection() as connection:
                 appended = self._log.append(connection, frames, flags)
@@ -227,6 +230,7 @@ class FrameWriter:
         except Exception as error:  # whatever it was, the frames are not on disk
             raise StorageError(STORAGE_FAILED, "作答记录写入失败", reason=repr(error)) from error
         self._log.committed(appended)
+        self.last_commit_ms = (time.monotonic_ns() - began_ns) // 1_000_000
 
     def _committed(self, alive: list[_Queued], queued: list[_Queued]) -> None:
         self.commits += 1

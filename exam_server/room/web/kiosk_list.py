@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from exam_server.room.services.enrolment import EnrolledKiosk, revoke_kiosk
 from exam_server.room.web.compare_api import waiting_of
-from exam_server.room.web.context import RoomContext, context_of
+from exam_server.room.web.context import context_of
 from exam_server.room.web.proctor import ENROLLERS
 from exam_server.web.pages import render
 from exam_server.web.permissions import (
@@ -35,11 +35,16 @@ def kiosk_list_routes() -> list[BaseRoute]:
 async def show_kiosks(request: Request) -> Response:
     """Every seat with its kiosk, if it has one: fingerprint, when and by whom, connected."""
     room = context_of(request)
+    connected = {
+        session.connection.kiosk.fingerprint
+        for session in room.hub.state.sessions.values()
+        if session.connection
+    }
     by_seat = {kiosk.seat_id: kiosk for kiosk in room.hub.state.kiosks.values()}
     return render(
         request,
         "kiosks.html",
-        kiosks=[_line(room, by_seat[one]) for one in room.hub.state.seats if one in by_seat],
+        kiosks=[_line(by_seat[one], connected) for one in room.hub.state.seats if one in by_seat],
         missing=[seat_id for seat_id in room.hub.state.seats if seat_id not in by_seat],
         waiting=waiting_of(room),
         too_many="、".join(room.comparisons.too_many()),
@@ -67,13 +72,8 @@ async def revoke(request: Request) -> Response:
     return RedirectResponse("/kiosks", status_code=303)
 
 
-def _line(room: RoomContext, kiosk: EnrolledKiosk) -> dict[str, str]:
+def _line(kiosk: EnrolledKiosk, connected: set[str]) -> dict[str, str]:
     at = datetime.fromtimestamp(kiosk.issued_utc_ms / 1000, UTC).astimezone()
-    connected = {
-        session.connection.kiosk.fingerprint
-        for session in room.hub.state.sessions.values()
-        if session.connection
-    }
     return {
         "seat_id": kiosk.seat_id,
         "fingerprint": kiosk.fingerprint,

@@ -4,9 +4,9 @@ Each POST answers a script with JSON and a person's form with the way back to th
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
@@ -14,12 +14,10 @@ from starlette.routing import BaseRoute
 from exam_core.errors import InputError, declare
 from exam_core.model.identifiers import SeatId
 from exam_core.model.states import SittingEvent
-from exam_server import limits
 from exam_server.accounts.roles import Role
 from exam_server.room.services.conduct import EXTRA_TIME
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
-from exam_server.room.views import View, room_view, seat_view
-from exam_server.room.web.context import RoomContext, context_of
+from exam_server.room.web.context import context_of
 from exam_server.web.pages import render
 from exam_server.web.permissions import (
     GuardedRoute,
@@ -65,11 +63,13 @@ async def show_seats(request: Request) -> Response:
     """The page; scripts keep it up to date."""
     room = context_of(request)
     roles = person_of(request).roles
-    return render(
+    seats = await room.hub.feed.seats()
+    return await asyncio.to_thread(  # thousands of tiles; saves go on meanwhile
+        render,
         request,
         "proctor.html",
-        room=_room(room),
-        seats=_seats(room),
+        room=room.hub.feed.head(),
+        seats=seats,
         room_code=room.hub.state.room_code,
         title=room.hub.state.title,
         can_conduct=bool(roles & {*CONDUCTORS}),
@@ -80,9 +80,10 @@ async def show_seats(request: Request) -> Response:
 async def send_state(request: Request) -> Response:
     """GET /proctor/state: the whole room as JSON, for scripts."""
     room = context_of(request)
-    return JSONResponse(
-        {"room": _room(room), "room_code": room.hub.state.room_code, "seats": _seats(room)}
-    )
+    feed = room.hub.feed
+    seats = await feed.seats()
+    state = {"room": feed.head(), "room_code": room.hub.state.room_code, "seats": seats}
+    return Response(msgspec.json.encode(state), media_type="application/json")
 
 
 async def send_events(request: Request) -> Response:
@@ -206,32 +207,18 @@ def _done(request: Request, **facts: object) -> Response:
 
 
 async def _events(request: Request) -> AsyncIterator[bytes]:
-    room = context_of(request)
-    shown: dict[object, View] = {}
-    head: View = {}
-    stopping = room.hub.stopping
-    while not stopping.is_set() and present_person(request):
-        patch: dict[str, object] = {}
-        if (now_head := _room(room)) != head:
-            patch["room"] = head = now_head
-        seats = [seat for seat in _seats(room) if shown.get(seat["seat_id"]) != seat]
-        if seats:
-            shown.update({seat["seat_id"]: seat for seat in seats})
-            patch["seats"] = seats
-        text = json.dumps(patch, ensure_ascii=False) if patch else ""
-        yield f"data: {text}\n\n".encode() if text else b": still here\n\n"
-        try:
-            async with asyncio.timeout(limits.event_interval_ms / 1000):
-                await stopping.wait()
-        except TimeoutError:
-            continue
-
-
-def _room(room: RoomContext) -> View:
-    return room_view(room.hub.state, room.clock.monotonic_ms())
-
-
-def _seats(room: RoomContext) -> list[View]:
-    state = room.hub.state
-    now = room.clock.monotonic_ms()
-    return [seat_view(state, seat, now) for seat in state.seats.values()]
+    feed, stopping = context_of(request).hub.feed, context_of(request).hub.stopping
+    stopped = asyncio.create_task(stopping.wait())
+    look = 0
+    try:
+        with feed.watching():
+            while present_person(request):
+                coming = asyncio.create_task(feed.after(look))
+                await asyncio.wait({coming, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if stopping.is_set():
+                    coming.cancel()
+                    return
+                look, patch = coming.result()
+                yield b"data: " + patch + b"\n\n" if patch else b": still here\n\n"
+    finally:
+        stopped.cancel()

@@ -13,6 +13,7 @@ from exam_core.formats.trust_root import fingerprint
 from exam_core.model.states import OVER_STATES, SessionState, SittingState
 from exam_server import limits
 from exam_server.accounts.roles import Role
+from exam_server.room.live import LiveSeat
 from exam_server.room.services.staff_record import StaffRecord, read_record
 from exam_server.room.views import SITTING_TITLES, room_view
 from exam_server.room.web.context import RoomContext, context_of
@@ -40,17 +41,14 @@ async def show_staff(request: Request) -> Response:
     """Imports, counts, the record of the sitting, the way to the results."""
     room = context_of(request)
     record = await asyncio.to_thread(read_record, room.store)
-    return render(
+    return await asyncio.to_thread(  # a line for each candidate; saves go on meanwhile
+        render,
         request,
         "staff.html",
         record=record,
         facts=_facts(room, record),
         room=room_view(room.hub.state, room.clock.monotonic_ms()),
-        seats=[
-            _record_line(room, seat.seat_id)
-            for seat in room.hub.state.seats.values()
-            if not seat.is_spare
-        ],
+        seats=[_record_line(seat) for seat in room.hub.state.seats.values() if not seat.is_spare],
         can_bring=bool(person_of(request).roles & {*BRINGERS}),
         can_sign=bool(person_of(request).roles & {Role.STAFF, Role.CHIEF}),
         is_ended=room.hub.state.clock.state in OVER_STATES,
@@ -93,13 +91,13 @@ def _facts(room: RoomContext, record: StaffRecord) -> dict[str, str]:
         "考试时长": f"{state.clock.duration_ms / 60_000:g} 分钟",
         "分卷种子": record.form_seed,
         "分卷表摘要": record.assignment_sha256,
+        "服务器状态": str(room.hub.health.view()["words"]),
         "已存作答记录": f"{record.frames} 条",
         "被拒记录": f"{record.refused} 条，{record.flags} 条带标记",
     }
 
 
-def _record_line(room: RoomContext, seat_id: str) -> dict[str, str]:
-    seat = next(one for one in room.hub.state.seats.values() if one.seat_id == seat_id)
+def _record_line(seat: LiveSeat) -> dict[str, str]:
     session = seat.session
     is_closed = session is not None and session.state is SessionState.CLOSED
     return {

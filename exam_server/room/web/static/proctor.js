@@ -53,6 +53,11 @@ function showRoom(now) {
   const presentAll = byId("present-all");
   if (presentAll) presentAll.disabled = now.present >= now.logged_in;
   showAlarms(now.alarms);
+  byId("health").textContent = now.health.words;
+  byId("health").dataset.tone = now.health.tone;
+  for (const seat of seats.values()) {
+    if (seat.extra_min || seat.seat_id === chosen) showSeat(seat); // their time left is shown
+  }
 }
 
 function showAlarms(alarms) {
@@ -95,8 +100,13 @@ function progressText(seat) {
   if (!seat.has_session) return "";
   const answered = seat.parts ? `已答 ${seat.answered}/${seat.parts}` : "";
   // All have the room's time left, but for those with extra time.
-  const left = seat.extra_min && seat.time_left_s !== null ? ` 剩 ${clockText(seat.time_left_s)}` : "";
+  const left = seat.extra_min && seat.is_writing ? ` 剩 ${clockText(secondsLeft(seat))}` : "";
   return answered + left;
+}
+
+// Every seat has the room's time left, and what it was given beside.
+function secondsLeft(seat) {
+  return room === null ? 0 : Math.max(0, room.left_s + seat.extra_s);
 }
 
 function clockText(seconds) {
@@ -150,7 +160,7 @@ function fillDialog(seat) {
     ["到场", seat.is_present ? "已确认" : "未确认"],
     ["作答", progressText(seat) || "—"],
     ["待传记录", String(seat.unsynced)],
-    ["剩余时间", seat.time_left_s === null ? "—" : clockText(seat.time_left_s)],
+    ["剩余时间", seat.is_writing ? clockText(secondsLeft(seat)) : "—"],
     ["补时", seat.extra_min ? `${seat.extra_min} 分钟` : "无"],
   ];
   byId("seat-facts").replaceChildren(...facts.flatMap(([name, value]) => [
@@ -160,7 +170,7 @@ function fillDialog(seat) {
     present: seat.has_session && !seat.is_present,
     unlock: seat.is_locked,
     code: !seat.is_connected,
-    extra: seat.has_session && seat.time_left_s !== null,
+    extra: seat.has_session && seat.is_writing,
     swap: !seat.is_spare && room !== null && !["ended", "closed"].includes(room.state),
   };
   for (const form of document.querySelectorAll("[data-seat-form]")) {
