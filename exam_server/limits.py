@@ -112,9 +112,9 @@ prepared_at_once = 4  # seats whose resume recipients are derived, 2 ms
 
 # Connections; seconds, because the loop wants seconds
 accepts_at_once_max = 64  # then the loop turns to those who are served already
-first_byte_wait_s = 5.0  # a TLS client speaks first
+first_byte_wait_s = 10.0  # a TLS client speaks first; five losses in a row take 6 s
 turn_wait_s = 30.0  # for those of its own address; 5,000 kiosks behind one are through in 10
-handshake_wait_s = 5.0  # two round trips
+handshake_wait_s = 10.0  # two round trips, with losses as above
 handshakes_max = 256  # under way in all; more make none faster, and each holds 30 kB
 handshakes_address_max = 64  # under way of one address, so that four cannot hold all
 arriving_max = 4_096  # not through TLS yet; beyond, the address with most of them loses its newest

@@ -22,8 +22,6 @@ from tests.support import builders
 from tests.support.kiosk_room import wait_until
 from tests.support.room_world import Console, RoomWorld, open_paper, running, sign_in
 
-pytest_plugins = ("tests.support.room_fixtures",)
-
 KNOWLEDGE = [
     {"stem": "下列哪一项正确（i1.1）", "pick": ["选项B"]},
     {"stem": "下列哪一项正确（i2.1）", "pick": ["选项A", "选项C"]},
