@@ -1,19 +1,5 @@
-"""The prepared room, on both databases."""
+"""The prepared room."""
 
-from tests.support.room_fixtures import (
-    any_world,
-    postgres,
-    postgres_world,
-    prepared_postgres_room,
-    prepared_room,
-    world,
-)
+from tests.support.room_fixtures import prepared_room, world
 
-__all__ = [
-    "any_world",
-    "postgres",
-    "postgres_world",
-    "prepared_postgres_room",
-    "prepared_room",
-    "world",
-]
+__all__ = ["prepared_room", "world"]
