@@ -126,7 +126,7 @@ class DiskWatch:
                 return f"磁盘空间不多了，还剩 {left}{lasts}"
             case DiskState.RESERVE:
                 return f"磁盘已满，正在使用保留空间，还剩 {left}{lasts}"
-            case DiskState.FULL:
+            case _:
                 return f"磁盘已满，保留空间也已用完（还剩 {left}），新的作答只保存在各考生机上"
 
     @property

@@ -19,6 +19,7 @@ class Fault(NamedTuple):
 _CORE = "tests/unit/exam_core/"
 _CLIENT = "tests/unit/exam_client/"
 _ROOM = "tests/unit/exam_server/"
+_STORAGE = "tests/fault/server/test_storage_failure.py::"
 
 FAULTS = (
     Fault(
@@ -249,5 +250,89 @@ FAULTS = (
         "or int(header[2]) > limits.scrypt_log_n",
         "",
         (_CORE + "test_age_passphrase.py::test_a_larger_factor_is_refused_unopened",),
+    ),
+    Fault(
+        "an acknowledgement does not wait for the commit",
+        "exam_server.room.saving.writer",
+        "            self._commit_where_there_is_room([one.batch for one in alive])\n",
+        "            pass\n",
+        (_STORAGE + "test_a_full_disk_is_survived_without_a_restart",),
+    ),
+    Fault(
+        "a failed sync is forgotten",
+        "exam_server.room.saving.writer",
+        "            self._broken = error\n        self._on_failure(error)",
+        "            pass\n        self._on_failure(error)",
+        (_STORAGE + "test_any_other_failure_stops_the_saving_for_good",),
+    ),
+    Fault(
+        "a commit that failed is tried again whatever it was",
+        "exam_server.room.saving.writer",
+        "if error.code != STORAGE_FULL or not self._relieve():",
+        "if error.code == STORAGE_FULL:",
+        (_STORAGE + "test_any_other_failure_stops_the_saving_for_good",),
+    ),
+    Fault(
+        "who was queued behind a failed commit is acknowledged with the next",
+        "exam_server.room.saving.writer",
+        "alive = [one for one in queued if one.era > self._failed_era]",
+        "alive = list(queued)",
+        (_STORAGE + "test_what_was_queued_while_a_commit_failed_is_not_taken_by_the_next",),
+    ),
+    Fault(
+        "a full queue drops what comes",
+        "exam_server.room.saving.writer",
+        "        self._waiting_rows += rows\n",
+        "        if not self.has_room:\n            return\n        self._waiting_rows += rows\n",
+        (_STORAGE + "test_a_full_queue_drops_nothing",),
+    ),
+    Fault(
+        "other bytes are taken at a place that is held",
+        "exam_server.room.saving.ledger",
+        "if is_known and self._digest_at(seq) != hashlib.sha256(frame).digest():",
+        "if False:",
+        (_ROOM + "test_ledger.py",),
+    ),
+    Fault(
+        "the last to arrive holds",
+        "exam_core.formats.journal_merge",
+        "for place in sorted(placed_at)]",
+        "for place in placed_at]",
+        (_CORE + "test_journal_merge.py",),
+    ),
+    Fault(
+        "a late frame of an old machine overwrites",
+        "exam_core.formats.journal_merge",
+        "for place in sorted(placed_at)]",
+        "for place in sorted(placed_at, key=lambda one: one[1])]",
+        (_CORE + "test_journal_merge.py",),
+    ),
+    Fault(
+        "a server whose room was taken goes on",
+        "exam_server.store.fence",
+        "if number != self.number:",
+        "if False:",
+        ("tests/stateful/room/test_fence.py::test_a_fenced_server_changes_nothing[sqlite]",),
+    ),
+    Fault(
+        "nobody is told that the reserve is in use",
+        "exam_server.room.disk_care",
+        "        if code:\n",
+        "        if False:\n",
+        ("tests/stateful/room/test_disk_care.py",),
+    ),
+    Fault(
+        "the reserve is a file with holes",
+        "exam_server.room.reserve",
+        "os.posix_fallocate(descriptor, 0, self._target)",
+        "os.ftruncate(descriptor, self._target)",
+        (_ROOM + "test_reserve.py",),
+    ),
+    Fault(
+        "what a failed sync left in memory is trusted",
+        "exam_server.store.log_renewal",
+        "at += os.pwrite(descriptor, chunk, at)",
+        "at += len(chunk)",
+        (_ROOM + "test_log_renewal.py",),
     ),
 )

@@ -1,6 +1,7 @@
 """The disk fails under the server: it stops acknowledging, says so, and loses nothing."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,6 +43,10 @@ class FailingStore:
             if self.failures:
                 self.failures -= 1
                 raise StorageError(self._code, "磁盘故障")
+
+    def close(self) -> None:
+        """The real one's."""
+        self._store.close()
 
 
 def break_disk(live: LiveRoom, code: str, failures: int = 1) -> FailingStore:
@@ -141,6 +146,53 @@ def test_batches_queued_behind_a_failed_one_fail_with_it(world: RoomWorld) -> No
     asyncio.run(play())
 
 
+class StoreFailingLate(FailingStore):
+    """Its first commit fails, but not before it is let."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, STORAGE_FULL, 1)
+        self.may_fail = threading.Event()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Waits first."""
+        self.may_fail.wait(20)
+        with super().connection() as connection:
+            yield connection
+
+
+def test_what_was_queued_while_a_commit_failed_is_not_taken_by_the_next(world: RoomWorld) -> None:
+    """It follows frames that are not there, though it is written by itself and could be."""
+
+    async def play() -> None:
+        failures: list[StorageError] = []
+        store = StoreFailingLate(Store(world.folder.database_url()))
+        writer = FrameWriter(store, FrameLog({}), ACKS, failures.append)  # type: ignore[arg-type]
+        durable: list[int] = []
+
+        async def put(number: int) -> None:
+            flag = (builders.SEGMENT_ID, number, "x")
+            writer.put(Batch(frames=(), flags=(flag,), on_durable=lambda _: durable.append(number)))
+            await asyncio.sleep(0)  # it is handed over
+
+        writer.start()
+        await put(1)
+        async with asyncio.timeout(10):
+            while not writer._queue.empty():  # noqa: ASYNC110  the thread takes it
+                await asyncio.sleep(0.001)
+        await put(2)
+        store.may_fail.set()
+        async with asyncio.timeout(10):
+            while not failures:  # noqa: ASYNC110  set by the writer's call
+                await asyncio.sleep(0.001)
+        await put(3)
+        await writer.stop()
+        store.close()
+        assert durable == [3]
+
+    asyncio.run(play())
+
+
 def test_an_unexpected_error_of_the_driver_is_a_storage_failure(world: RoomWorld) -> None:
     """Two frames at one place would be our own mistake; they are not acknowledged either."""
 
@@ -158,6 +210,33 @@ def test_an_unexpected_error_of_the_driver_is_a_storage_failure(world: RoomWorld
             writer.put(Batch(frames=(), flags=(), on_durable=lambda _: None))
         await writer.stop()
         store.close()
+
+    asyncio.run(play())
+
+
+def test_a_full_queue_drops_nothing(world: RoomWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for room first waits; what was handed over all the same is written."""
+    monkeypatch.setattr(limits, "save_queue_rows_max", 1)
+
+    async def play() -> None:
+        store = Store(world.folder.database_url())
+        writer = FrameWriter(store, FrameLog({}), ACKS, lambda _: None)
+        durable: list[int] = []
+        for number in range(5):
+            flag = (builders.SEGMENT_ID, number, "x")
+            writer.put(
+                Batch(
+                    frames=(),
+                    flags=(flag,),
+                    on_durable=lambda _, number=number: durable.append(number),  # type: ignore[misc]
+                )
+            )
+        assert not writer.has_room
+        writer.start()
+        await writer.stop()
+        store.close()
+        assert durable == list(range(5))
+        assert writer.has_room
 
     asyncio.run(play())
 
