@@ -80,6 +80,8 @@ GROUPS: tuple[Group, ...] = (
         (_pytest("-n", "2", "--dist", "loadfile", "tests/fault/server", "tests/stateful/room"),),
     ),
     Group("power cuts", 60, (_pytest("tests/fault/power"),), long_factor=40),
+    # Not with the property tests: measuring coverage would double its time.
+    Group("simulation", 60, (_pytest(*PARALLEL, "tests/simulation"),), long_factor=34),
     Group("malformed files", 70, (_pytest(*PARALLEL, "tests/fault/files"),), long_factor=100),
     Group("teeth", 60, (_pytest(*PARALLEL, "-rP", "tests/teeth"),)),
     # Kiosk and canaries share the 300 s of one budget.
@@ -92,7 +94,9 @@ GROUPS: tuple[Group, ...] = (
     Group("end-to-end", 180, (_pytest("-n", "2", "--dist", "loadfile", "tests/e2e"),)),
 )
 
-LONG_GROUPS = frozenset({"sealing", "malformed files", "server faults", "power cuts", "kiosk"})
+LONG_GROUPS = frozenset(
+    {"sealing", "malformed files", "server faults", "power cuts", "simulation", "kiosk"}
+)
 
 
 def main() -> int:

@@ -91,7 +91,7 @@ class Course:
             due = await self._let_begin()
         issued_by = person.name if person else ""
         await self._core.tell_each(
-            [self._state.sessions[one] for one in due],
+            [one for one in self._state.sessions.values() if one.session_id in due],
             lambda one: self._send_begin(one, issued_by=issued_by),
         )
 

@@ -9,7 +9,7 @@ import errno
 import random
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 _SECTOR_BYTES = 512
@@ -123,6 +123,13 @@ class MemoryFiles:
             if node.is_name_synced or rng.random() < 0.5:
                 content = _after_power_loss(node, rng)
                 found._nodes[path] = _Node(bytearray(content), len(content), is_name_synced=True)
+        return found
+
+    def survivors(self) -> "MemoryFiles":
+        """What the next program finds after this one was killed; the machine stayed on."""
+        found = MemoryFiles()
+        for path, node in self._nodes.items():
+            found._nodes[path] = replace(node, seen=bytearray(node.seen))
         return found
 
     def put(self, path: Path, data: bytes) -> None:

@@ -7,6 +7,7 @@ if _FACTOR < 1:
     raise ValueError("CAMPAIGN_FACTOR may only make a campaign longer")
 
 _MUTANTS_LONG_FACTOR = 100  # a mutant costs half a millisecond: a million of a format is feasible
+_SEEDS_LONG_FACTOR = 34  # a simulated exam costs a tenth of a second
 
 
 def times(count: int) -> int:
@@ -22,3 +23,8 @@ def mutant_times(count: int) -> int:
 def short_or_long(short: int, long: int) -> int:
     """`short`, and `long` as soon as campaigns are lengthened at all."""
     return long if _FACTOR > 1 else short
+
+
+def seed_times(count: int) -> int:
+    """`count`, thirty-four times as many as soon as campaigns are lengthened: 300 become 10,200."""
+    return count * (_SEEDS_LONG_FACTOR if _FACTOR > 1 else 1)
