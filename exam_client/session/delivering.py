@@ -130,6 +130,8 @@ class Delivering:
                 centre_key=self._config.centre.signing_key,
             )
 
+        if not any(map(journal.frames, journal.segment_ids)):
+            return True  # nobody wrote here; the server would refuse, again and again
         try:
             async with open_link(self._config.kiosk_url, trust) as link:
                 await link.send(messages.Deliver(protocol=VERSION, session_id=session_id))

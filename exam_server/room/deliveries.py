@@ -1,5 +1,9 @@
 """After a swap the former machine brings what it had not sent, and nothing else.
 
+So does a machine that the candidate was seated at again and has not logged in at: its token is
+void, and when the hand-in was already typed there, nobody will log in. Its submit entry counts
+then, unless the candidate wrote elsewhere meanwhile.
+
 Its certificate says which kiosk it is, and it speaks only for the segments that it attached
 before the swap: no order, no paper, no clock, no new segment. Event loop only.
 """
@@ -29,8 +33,8 @@ class Deliveries:
 
         Raises:
             InputError: `protocol.version`.
-            StateError: `session.token`, when the session has no segment of this kiosk or is at
-                this seat again; `sitting.state`, when the results are fixed.
+            StateError: `session.token`, when the session has no segment of this kiosk or this
+                kiosk can attach; `sitting.state`, when the results are fixed.
             StorageError: `saving.paper_shut`: a submit entry could not be told from an answer;
                 `server.fenced`.
         """
@@ -42,7 +46,8 @@ class Deliveries:
         async with self._core.turn:
             state = self._core.state
             session = state.sessions.get(deliver.session_id)
-            if session is None or session.seat_id == connection.seat_id:
+            is_here = session is not None and session.seat_id == connection.seat_id
+            if session is None or (is_here and session.token_sha256):
                 raise StateError(SESSION_TOKEN, "本机没有需要补传的作答")
             own = [
                 one
@@ -59,6 +64,8 @@ class Deliveries:
                 if former.kiosk.fingerprint == connection.kiosk.fingerprint:
                     former.close(CLOSE_SUPERSEDED)
             session.deliverers.append(connection)
+            newest = max(session.ledgers.values(), key=lambda one: one.epoch)
+            connection.takes_submit = is_here and newest in own
             held = tuple(one.durable_frames for one in own)
             on_disk = [Acknowledged(session.session_id, one) for one in held]
             connection.send(

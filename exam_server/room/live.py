@@ -67,9 +67,10 @@ class Connection:
     Args:
         kiosk: Whose certificate it showed.
         on_refused: Told the seat and code of each refusal; says whether it is one too many.
-    """
 
-    takes_submit = False
+    Attributes:
+        takes_submit: As `Deliverer`; set by who lets it deliver.
+    """
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class Connection:
         self.kiosk = kiosk
         self.seat_id = kiosk.seat_id
         self.has_begun = False
+        self.takes_submit = False
         self._outgoing: asyncio.Queue[bytes | int] = asyncio.Queue()
         self._is_open = True
 

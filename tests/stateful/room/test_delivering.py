@@ -15,6 +15,7 @@ from exam_client.session.delivering import Delivering
 from exam_client.session.resume import Resume
 from exam_core.crypto.signing import Signer
 from exam_core.formats.centre_descriptor import sign_centre
+from exam_core.formats.journal import receipt_of
 from exam_core.formats.trust_root import encode_root
 from exam_core.model.identifiers import SeatId, SegmentId
 from tests.stateful.room.test_swaps import go_on, responses, swap
@@ -132,6 +133,55 @@ def test_what_was_written_without_a_network_is_in_the_results(
         assert responses(live, new) == {one.part_id: one.response for one in wanted}
         assert b'"sessions":[]' in machine.config.folder.deliver.read_bytes()
         assert await new.submit()
+
+    run(world, scene)
+
+
+def test_a_hand_in_at_a_machine_that_was_swapped_away_and_back_counts(
+    world: RoomWorld, tmp_path: Path
+) -> None:
+    """Handed in while cut off, seated elsewhere and here again: nobody logs in, yet it comes in.
+
+    Found by the simulation (seed 146): the token was void, so the machine could not attach; the
+    candidate sat there, so it could not deliver; and it showed a receipt, so nobody logged in.
+    """
+
+    async def scene(live: LiveRoom) -> None:
+        await live.start()
+        old, _ = await live.writing(), await live.kiosk_at(B01)
+        await old.save(builders.response_recorded("i1.1", "A"))
+        await old.close()
+        old.append(builders.response_recorded("i2.1", "C"))
+        old.append(builders.session_submitted())
+        receipt = receipt_of(old.frames[old.segment_id][-1])
+        machine = Machine(live, old, tmp_path / "kiosk")
+        machine.write(old.segment_id)
+        await swap(live)
+        await swap(live, B01, A01)
+        machine.owe()
+
+        async with machine.running():
+            await until(lambda: "session.delivered" in machine.told)
+
+        (session,) = live.room.hub.state.sessions.values()
+        await until(lambda: session.receipt == receipt)
+        assert session.tally.answered == 2
+
+    run(world, scene)
+
+
+def test_a_machine_at_which_nobody_wrote_owes_nothing(world: RoomWorld, tmp_path: Path) -> None:
+    """It was logged in there and swapped away before the paper: it stops asking at once."""
+
+    async def scene(live: LiveRoom) -> None:
+        await live.start()
+        machine = Machine(live, await live.logged_in(), tmp_path / "kiosk")
+        machine.owe()
+
+        async with machine.running():
+            await until(lambda: "session.delivered" in machine.told)
+
+        assert b'"sessions":[]' in machine.config.folder.deliver.read_bytes()
 
     run(world, scene)
 
