@@ -84,11 +84,15 @@ unchecked_frames_max = 40_000  # of one session while the paper is shut; two hou
 unchecked_bytes_max = 64 * MIB  # the same, if each second brought a long essay anew
 frames_unplaced_max = 25_000  # rows that a start scans in 0.1 s; each time 5,000 places are written
 log_bytes_idle = 4 * MIB  # of SQLite's log: copied in 5 ms and two syncs, when nothing waits
-log_bytes_max = (
-    64 * MIB
-)  # then it is copied whatever waits; a stampede of 5,000 hand-ins has 40 MiB
+log_bytes_max = 64 * MIB  # then it is copied whatever waits; 5,000 hand-ins have 40 MiB
+backup_log_bytes_max = 128 * MIB  # of the log while a backup copies; then that is given up
+backup_ms_max = 30 * 60_000  # the same: a stick that is as slow helps nobody
+backup_look_s = 1  # between two looks at both
+backup_message_bytes_max = 4 * KIB  # what the two programs say to each other
+backup_manifest_bytes_max = 4 * MIB  # 10,000 files
+restore_boots = 1_000  # starts that kiosks may have seen since the backup was made
 commit_overhead_bytes = 8 * KIB  # pages of the log that hold other rows, too
-frames_read_max = 1_000  # rows read while the writer waits for the database: 3 ms
+frames_read_max = 200  # rows read while the writer waits for the database: 2 ms, 8 on a busy disk
 restore_bytes_max = 512 * KIB  # frames in one Restore message
 alarms_shown_max = 100
 

@@ -27,7 +27,7 @@ from exam_server.command_line import (
 from exam_server.folder import only_user, read_input, refuse_existing, write_atomically
 from exam_server.hardening import harden
 from exam_server.machine import DEFAULT_MACHINE
-from exam_server.room import audit_cli, officials_cli, trust_cli
+from exam_server.room import audit_cli, backup_cli, officials_cli, trust_cli
 from exam_server.room.folder import RoomFolder
 from exam_server.room.room_log import open_room_log
 from exam_server.room.serve import serve_room, sole_store
@@ -108,6 +108,8 @@ app.command(help="登记一名签名官员；须在总部签名考点文件之�
 app.command(help="在本人的电脑上生成官员签名密钥，打印交给考点登记的公钥。")(
     officials_cli.official_key
 )
+app.command(help="备份数据文件夹；考试进行中也可以，不影响作答。")(backup_cli.backup)
+app.command(help="由备份恢复成一个新的数据文件夹。")(backup_cli.restore)
 app.command(help="验收试卷包：校验全部签名和内容，打印验收单；不改动任何东西。")(
     trust_cli.verify_package
 )

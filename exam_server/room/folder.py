@@ -33,6 +33,8 @@ class RoomConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         machine: The folder where this machine's rooms are known to its other programs.
             Default: `/var/lib/gongyuan/machine`.
         room_id: This room's number there, 16 hexadecimal digits; drawn at `init`.
+        backup_folder: Where the console's button puts backups, on another disk; without it there
+            is no button. Default: none.
         reserve_mib: Disk space in MiB that is kept back for answers; 0 keeps nothing. Default: 256.
     """
 
@@ -40,6 +42,7 @@ class RoomConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     addresses: tuple[str, ...]
     machine: str
     room_id: str
+    backup_folder: str = ""
     reserve_mib: Annotated[int, msgspec.Meta(ge=0, le=limits.reserve_mib_max)] = (
         limits.reserve_mib_default
     )

@@ -15,6 +15,7 @@ from exam_server.clock import Clock, SystemClock
 from exam_server.command_line import say
 from exam_server.folder import only_user, write_atomically
 from exam_server.hardening import Protection
+from exam_server.room.backup.holding import BackupDesk
 from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
 from exam_server.room.loading import load_room
@@ -140,7 +141,7 @@ def build_room(
     state = load_room(store, clock)
     assert boot is not None, "there was a sitting to load"  # noqa: S101  narrows
     ensure_sitting_authority(folder, state.sitting_id, clock)
-    key = folder.signing_key()
+    key, disk = folder.signing_key(), disk_watch(folder, clock)
     order_book = OrderBook(key, sitting_id=state.sitting_id, boot=boot)
     ack_book = AckBook(key, sitting_id=state.sitting_id, boot=boot)
     return RoomContext(
@@ -151,7 +152,7 @@ def build_room(
             state=state,
             order_book=order_book,
             ack_book=ack_book,
-            disk=disk_watch(folder, clock),
+            disk=disk,
             writing=writing,
         ),
         store=store,
@@ -161,6 +162,13 @@ def build_room(
         codes=JoinCodes(clock),
         comparisons=Comparisons(clock, folder.centre().ca_certificate),
         desk=OpeningDesk(clock),
+        backups=BackupDesk(
+            folder.path,
+            store,
+            trail,
+            database_url=folder.database_url(),
+            has_space=lambda: disk.has_space_for_extras,
+        ),
         centre=folder.centre(),
         duration_ms=state.clock.duration_ms,
     )
@@ -271,9 +279,14 @@ def _serve(
         say(protection.sentence())
         write_atomically(folder.ready_file, json.dumps(ready).encode())
 
+    @asynccontextmanager
+    async def life() -> AsyncIterator[None]:
+        async with front.life(), room.backups.life():
+            yield
+
     serve_until_stopped(
         front.listeners,
-        life=front.life,
+        life=life,
         on_ready=on_ready,
         on_stop=room.hub.stopping.set,
         stop=room.hub.leaving,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
-from exam_core.errors import InputError, StorageError, declare
+from exam_core.errors import InputError, StateError, StorageError, declare
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 from exam_server.store.postgres import (
     connect_arguments,
@@ -30,6 +30,7 @@ from exam_server.store.postgres import (
 DATABASE_URL = declare(
     "database.url", "数据库地址应形如 sqlite:////路径 或 postgresql+psycopg://用户@主机/库名。"
 )
+BACKUP_RUNNING = declare("backup.running", "请等正在进行的备份结束后再试。")
 DATABASE_UNREACHABLE = declare(
     "database.unreachable", "连不上数据库：请检查数据库服务是否在运行，以及地址、用户和密码。"
 )
@@ -73,6 +74,7 @@ class Store:
 
     guard: Guard | None = None
     losses = 0
+    _is_file_held = False
 
     def __init__(self, url: str) -> None:
         self.engine = _open_engine(url)
@@ -162,12 +164,46 @@ class Store:
             StorageError: `storage.full`: nothing is lost, try again later. `storage.failed`: what
                 the file holds is unknown.
         """
-        if not self.is_sqlite:
-            return
-        with self._turn, self.engine.connect() as connection:
+        if self.is_sqlite:
+            with self._turn:
+                if not self._is_file_held:
+                    self._checkpoint()
+
+    def hold_file(self) -> None:
+        """SQLite's file holds all that was committed, and is not written to until `release_file`.
+
+        It can be copied by another process meanwhile; what is committed goes to the log.
+
+        Raises:
+            StateError: `backup.running`, when it is held already.
+            StorageError: As `checkpoint`.
+        """
+        with self._turn:
+            if self._is_file_held:
+                raise StateError(BACKUP_RUNNING, "另一个备份正在进行")
+            if self.is_sqlite:
+                self._checkpoint("TRUNCATE")  # so that the log's size says what came since
+                self._pragma("wal_autocheckpoint=0")
+            self._is_file_held = True
+
+    def release_file(self) -> None:
+        """The log may be copied into the file again."""
+        with self._turn:
+            self._is_file_held = False
+            if self.is_sqlite:
+                self._pragma(f"wal_autocheckpoint={_CHECKPOINT_PAGES}")
+
+    def _checkpoint(self, how: str = "PASSIVE") -> None:
+        ((is_busy, pages, copied),) = self._pragma(f"wal_checkpoint({how})")
+        if is_busy or pages != copied:  # only a foreign program that reads could cause it
+            raise StorageError(STORAGE_FAILED, "数据库文件正被别的程序占用")
+
+    def _pragma(self, pragma: str) -> list[tuple[int, ...]]:
+        """Outside of any transaction, while no other thread has one."""
+        with self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             try:
-                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                return list(driver.execute(f"PRAGMA {pragma}"))
             except sqlite3.Error as error:
                 raise _storage_error(error) from error
 

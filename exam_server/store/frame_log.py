@@ -105,6 +105,11 @@ class FrameLog:
         """How far a segment is held; None before its first frame. From any thread."""
         return self._places.get(segment_no)
 
+    @property
+    def frames_held(self) -> int:
+        """How many frames of all segments are on disk. From any thread."""
+        return sum(one.frames for one in list(self._places.values()))
+
     def read(self, connection: Connection, segment_no: int, first_seq: int) -> list[bytes]:
         """The frames of a segment that are on disk, from `first_seq` on. From any thread.
 

@@ -11,14 +11,12 @@ from exam_server.store.engine import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffRecord:
-    """Facts of the imports, and counts of what is stored."""
+    """Facts of the imports, and a count of what was refused."""
 
     sequence: int
     forms: int
     form_seed: str
     assignment_sha256: str
-    frames: int
-    flags: int
     refused: int
 
 
@@ -37,7 +35,5 @@ def read_record(store: Store) -> StaffRecord:
             forms=len(tables.list_forms(db)),
             form_seed=sitting.form_seed,
             assignment_sha256=sitting.assignment_sha256,
-            frames=frame_tables.count_frames(db),
-            flags=len(frame_tables.read_flags(db)),
             refused=frame_tables.count_refused(db),
         )

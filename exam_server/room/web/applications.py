@@ -13,6 +13,7 @@ from exam_server.accounts.pairs import PairDesk
 from exam_server.accounts.people import People
 from exam_server.accounts.roles import RESULTS_SIGNERS, Role
 from exam_server.room.web import pair_acts
+from exam_server.room.web.backup_page import backup_routes
 from exam_server.room.web.compare_api import compare_routes
 from exam_server.room.web.context import RoomContext
 from exam_server.room.web.journal_upload import journal_upload_routes
@@ -68,6 +69,7 @@ def build_console_application(room: RoomContext, people: People) -> Starlette:
             *compare_routes(),
             *opening_routes(),
             *staff_routes(),
+            *backup_routes(),
             *journal_upload_routes(),
             *record_sheet_routes(),
             *results_routes(),

@@ -9,6 +9,7 @@ from exam_core.formats.centre_descriptor import CentreDescriptor
 from exam_core.model.identifiers import SeatId
 from exam_server.accounts.audit import AuditTrail
 from exam_server.clock import Clock
+from exam_server.room.backup.holding import BackupDesk
 from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
 from exam_server.room.services.comparison import Comparisons
@@ -30,6 +31,7 @@ class RoomContext:
     codes: JoinCodes
     comparisons: Comparisons
     desk: OpeningDesk
+    backups: BackupDesk
     centre: CentreDescriptor
     duration_ms: int
 

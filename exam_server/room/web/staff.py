@@ -16,6 +16,7 @@ from exam_server.accounts.roles import Role
 from exam_server.room.live import LiveSeat
 from exam_server.room.services.staff_record import StaffRecord, read_record
 from exam_server.room.views import SITTING_TITLES, room_view
+from exam_server.room.web.backup_page import KEEPERS, folder_for_backups
 from exam_server.room.web.context import RoomContext, context_of
 from exam_server.room.web.journal_upload import BRINGERS
 from exam_server.web.pages import render
@@ -50,6 +51,9 @@ async def show_staff(request: Request) -> Response:
         room=room_view(room.hub.state, room.clock.monotonic_ms()),
         seats=[_record_line(seat) for seat in room.hub.state.seats.values() if not seat.is_spare],
         can_bring=bool(person_of(request).roles & {*BRINGERS}),
+        can_back_up=bool(person_of(request).roles & {*KEEPERS}),
+        backup_folder=folder_for_backups(room),
+        backups=room.backups,
         can_sign=bool(person_of(request).roles & {Role.STAFF, Role.CHIEF}),
         is_ended=room.hub.state.clock.state in OVER_STATES,
         is_closed=room.hub.state.clock.state is SittingState.CLOSED,
@@ -92,8 +96,8 @@ def _facts(room: RoomContext, record: StaffRecord) -> dict[str, str]:
         "分卷种子": record.form_seed,
         "分卷表摘要": record.assignment_sha256,
         "服务器状态": str(room.hub.health.view()["words"]),
-        "已存作答记录": f"{record.frames} 条",
-        "被拒记录": f"{record.refused} 条，{record.flags} 条带标记",
+        "已存作答记录": f"{state.frame_log.frames_held} 条",
+        "被拒记录": f"{record.refused} 条，{len(state.known_flags)} 条带标记",
     }
 
 
@@ -156,6 +160,7 @@ ACTION_TITLES = {
     "comparisons_many": "机位核对次数过多",
     "machine_swapped": "换机",
     "journal_uploaded": "补传作答文件",
+    "backup_made": "备份数据文件夹",
     "swap_time_returned": "补还换机时间",
     "opening_key_brought": "提交启封密钥",
     "opening_key_refused": "启封密钥被拒",
