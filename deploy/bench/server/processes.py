@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,10 +53,6 @@ class RunningServer:
         """Processor seconds so far, of all threads."""
         return cpu_s(self.process.pid)
 
-    def threads_cpu_s(self) -> dict[str, float]:
-        """Processor seconds by thread: the loop's is the process's own."""
-        return threads_cpu_s(self.process.pid)
-
     def rss_bytes(self) -> int:
         """Memory in use."""
         return rss_bytes(self.process.pid)
@@ -70,7 +67,7 @@ def start_server(
     room: BenchRoom,
     *,
     env: Mapping[str, str] | None = None,
-    ports: tuple[int, int] = (0, 0),
+    words: Sequence[str] = (),
 ) -> RunningServer:
     """Start, and return when connections are accepted."""
     log = room.folder.path.parent / "server.log"
@@ -79,7 +76,7 @@ def start_server(
     process = start(
         (
             *("exam-server", "serve", "--data", room.folder.path),
-            *("--kiosk-port", str(ports[0]), "--console-port", str(ports[1])),
+            *("--kiosk-port", "0", "--console-port", "0", *words),
         ),
         log=log,
         env=env,
@@ -95,9 +92,11 @@ def start_server(
 
 
 @contextmanager
-def serving(room: BenchRoom, *, env: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
+def serving(
+    room: BenchRoom, *, env: Mapping[str, str] | None = None, words: Sequence[str] = ()
+) -> Iterator[RunningServer]:
     """A server for the length of the block."""
-    server = start_server(room, env=env)
+    server = start_server(room, env=env, words=words)
     try:
         yield server
     finally:
@@ -131,23 +130,16 @@ class GeneratorProcess:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def close(self) -> None:
-        """Let it end."""
-        assert self.process.stdin is not None  # noqa: S101  narrows
-        self.process.stdin.close()
-        self.process.wait(30)
-
 
 @contextmanager
 def generating(plan_file: Path) -> Iterator[GeneratorProcess]:
     """A generator for the length of the block."""
     generator = GeneratorProcess(plan_file)
-    try:
-        yield generator
-    finally:
-        if generator.process.poll() is None:
+    with generator.process:
+        try:
+            yield generator
+        finally:
             generator.process.kill()
-        generator.process.wait()
 
 
 def cpu_s(pid: int) -> float:
@@ -156,11 +148,13 @@ def cpu_s(pid: int) -> float:
 
 
 def threads_cpu_s(pid: int) -> dict[str, float]:
-    """Processor seconds of each thread of a process, by name and number."""
-    return {
-        f"{(task / 'comm').read_text().strip()} {task.name}": _stat_cpu_s(task / "stat")
-        for task in Path(f"/proc/{pid}/task").iterdir()
-    }
+    """Processor seconds of each thread of a process; the first runs the loop."""
+    used = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended just now
+            name = "loop" if task.name == str(pid) else f"thread {task.name}"
+            used[name] = _stat_cpu_s(task / "stat")
+    return used
 
 
 def rss_bytes(pid: int) -> int:

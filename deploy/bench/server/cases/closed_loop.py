@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from deploy.bench.server.bench import Bench
@@ -15,6 +17,7 @@ from deploy.bench.server.processes import (
     serving,
     threads_cpu_s,
 )
+from deploy.bench.server.sampling import sampled
 from deploy.bench.server.slow_sync import slow_sync_environment
 
 KIOSKS = 500
@@ -120,11 +123,25 @@ def ours_closed_loop(
     room: BenchRoom,
     *,
     env: Mapping[str, str] | None = None,
+    words: Sequence[str] = (),
+    samples_into: Path | None = None,
 ) -> dict[str, Any]:
-    """Our server with its paper open, every kiosk of the room in the loop."""
-    with serving(room, env=env) as server:
+    """Our server with its paper open, every kiosk of the room in the loop.
+
+    Args:
+        bench: The run.
+        generator: With frames prepared; rewound at the end.
+        room: Fresh.
+        env: Added to the server's environment.
+        words: Added to `exam-server serve`.
+        samples_into: Where to put what the server was seen doing.
+    """
+    with serving(room, env=env, words=words) as server:
         server.open_paper()
-        facts = _loop(bench, generator, room, server.kiosk_url, server.process.pid)
+        pid = server.process.pid
+        looking = sampled(pid, samples_into) if samples_into else contextlib.nullcontext()
+        with looking:
+            facts = _loop(bench, generator, room, server.kiosk_url, pid)
         facts["commits"] = generator.ask("check_measured")["commits"]
         generator.ask("rewind")
     return facts

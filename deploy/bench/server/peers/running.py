@@ -44,18 +44,17 @@ _PYTHON = (sys.executable, "-P", "-m")
 
 @contextmanager
 def _serving(name: str, *words: str | Path | int) -> Iterator[tuple[str, int]]:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*_PYTHON, f"deploy.bench.server.peers.{name}", *map(str, words)],
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None  # noqa: S101  narrows
-    try:
-        first = process.stdout.readline()
-        if not first:
-            message = f"the {name} server did not start"
-            raise RuntimeError(message)
-        yield first, process.pid
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        assert process.stdout is not None  # noqa: S101  narrows
+        try:
+            first = process.stdout.readline()
+            if not first:
+                message = f"the {name} server did not start"
+                raise RuntimeError(message)
+            yield first, process.pid
+        finally:
+            process.kill()
