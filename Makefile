@@ -26,7 +26,7 @@ test-long: setup ## The same campaigns ten times as long: hours, not minutes
 bench-seal: setup ## Measure sealing, verifying and importing against their limits, beside other programs
 	@$(BIN)/python -m deploy.bench.seal
 
-bench-server: setup ## Measure the room's server against its limits and its peers (ARGS="--only closed,login --quick")
+bench-server: setup ## Measure the room's server beside its limits and peers (ARGS="--only closed,log-in --quick")
 	@$(BIN)/python -m deploy.bench.server.run $(ARGS)
 
 lint: setup ## Format check, lint, import contracts
