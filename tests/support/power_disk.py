@@ -101,7 +101,7 @@ class Cuts:
         self._events = events
         self._dice = random.Random(seed)  # noqa: S311  what survives, the same every run
         self._base = folder / "base.img"
-        self._image = folder / "cut.img"
+        self._made = 0
         self.mount = folder / "cut"
         self.mount.mkdir()
         self._applied = 0
@@ -121,14 +121,19 @@ class Cuts:
     @contextmanager
     def mounted(self, moment: int) -> Iterator[None]:
         """The disk as found after a cut at this moment; ask for moments in ascending order."""
-        self._make_image(moment)
-        _run("mount", "-o", "loop", str(self._image), str(self.mount))
+        # A name of its own: under the same one a loop device that is not yet gone is used again,
+        # with the blocks that it remembers of the cut before.
+        self._made += 1
+        image = self._base.with_name(f"cut-{self._made}.img")
+        self._make_image(moment, image)
+        _run("mount", "-o", "loop", str(image), str(self.mount))
         try:
             yield
         finally:
             _run("umount", str(self.mount))
+            image.unlink()
 
-    def _make_image(self, moment: int) -> None:
+    def _make_image(self, moment: int, path: Path) -> None:
         flushes = [at for at in range(moment) if self._events[at].kind == FLUSH]
         flushed = flushes[-1] if flushes else 0
         with self._base.open("r+b") as base:
@@ -137,8 +142,8 @@ class Cuts:
                     base.seek(event.at)
                     base.write(event.data)
             self._applied = max(self._applied, flushed)
-        shutil.copyfile(self._base, self._image)
-        with self._image.open("r+b") as image:
+        shutil.copyfile(self._base, path)
+        with path.open("r+b") as image:
             for event in self._events[flushed:moment]:
                 if event.kind == WRITE:
                     self._let_survive(image, event)
