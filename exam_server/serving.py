@@ -5,6 +5,7 @@ Who may connect, and in which turn, is the doorway's; what a request may be, the
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import socket
@@ -18,10 +19,10 @@ import uvicorn
 import uvloop
 
 from exam_core.errors import StateError, declare
-from exam_core.limits import message_bytes_max
 from exam_server import limits
 from exam_server.doorway import Doorway, Reporter, Source, Visitor
 from exam_server.guarded_http import GuardedHttp
+from exam_server.websocket import OpenHandler, WebSocketProtocol
 
 PORT_BUSY = declare("serve.port", "端口已被占用或地址不属于本机；请停止旧程序或换一个端口。")
 
@@ -32,11 +33,17 @@ def _tell_nobody(_source: Source, _code: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """One application on one listening TLS socket; `report` is told who was refused, and why."""
+    """One application on one listening TLS socket.
+
+    Attributes:
+        open_socket: Opens its WebSockets; without it there are none.
+        report: Told who was refused, and why.
+    """
 
     application: Any
     listening: socket.socket
     context: ssl.SSLContext
+    open_socket: OpenHandler | None = None
     report: Reporter = _tell_nobody
 
     @property
@@ -170,14 +177,16 @@ async def _abort_open(servers: Iterable[uvicorn.Server]) -> None:
     await asyncio.sleep(0)
 
 
+def _socket_class(open_handler: OpenHandler | None) -> Any:
+    """What uvicorn calls for a connection after its upgrade, or the word for no upgrades."""
+    return functools.partial(WebSocketProtocol, open_handler) if open_handler else "none"
+
+
 def _config(listener: Listener) -> uvicorn.Config:
     return uvicorn.Config(
         listener.application,
         http=GuardedHttp,
-        ws="websockets-sansio",
-        ws_max_size=message_bytes_max,
-        ws_ping_interval=None,  # the protocol has its own heartbeat
-        ws_per_message_deflate=False,  # frames are ciphertext
+        ws=_socket_class(listener.open_socket),
         lifespan="off",
         log_config=None,
         access_log=False,

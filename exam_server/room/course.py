@@ -4,6 +4,7 @@ Event loop only. Time is the room's working time on the monotonic clock.
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from exam_core.crypto.sealing import Recipient
@@ -18,7 +19,6 @@ from exam_server.accounts.audit import SYSTEM
 from exam_server.accounts.audit_draft import AuditRecorder
 from exam_server.accounts.people import Person
 from exam_server.room.core import RoomCore
-from exam_server.room.intake import Intake
 from exam_server.room.live import LiveSession
 from exam_server.room.room_log import CheckpointReason
 from exam_server.room.services import conduct, swaps
@@ -42,7 +42,7 @@ class Course:
         self._state = core.state
         self._closing: set[SessionId] = set()
         self._recipients: dict[SeatId, tuple[Recipient, ...]] = {}
-        self.intake: Intake | None = None
+        self.on_closed: Callable[[LiveSession], None] = lambda _: None
 
     async def change_sitting(self, event: SittingEvent, person: Person | None) -> None:
         """Start, hold, resume or end; everybody is told. `person` is None when time is up.
@@ -273,8 +273,7 @@ class Course:
             )
         finally:
             self._closing.discard(session.session_id)
-        if self.intake:
-            self.intake.answer_wanted(session)
+        self.on_closed(session)
         self._core.send_clock(session)
         self.close_submitted(session)  # its entry became durable meanwhile
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Protocol
 
 from exam_core.errors import StorageError
 from exam_core.model.identifiers import SegmentId
@@ -22,10 +23,11 @@ from exam_server.room.course import Course
 from exam_server.room.deliveries import Deliveries
 from exam_server.room.disk_care import DiskCare
 from exam_server.room.feed import SeatFeed
+from exam_server.room.handing_in import HandingIn, HandingInHooks
 from exam_server.room.health import Health
 from exam_server.room.intake import Intake, IntakeHooks
 from exam_server.room.kiosks import Kiosks
-from exam_server.room.live import RoomState
+from exam_server.room.live import LiveSession, RoomState
 from exam_server.room.misconduct import Misconduct
 from exam_server.room.orders import OrderBook
 from exam_server.room.reopening import Reopening
@@ -38,6 +40,13 @@ from exam_server.room.signatures import NewestFrame, SignatureWatch
 from exam_server.room.steering import Steering
 from exam_server.room.uploads import Uploads
 from exam_server.store.engine import DATABASE_UNREACHABLE, Store
+
+
+class Listening(Protocol):
+    """A conversation with a kiosk, which ends when nothing is heard any more."""
+
+    def close_if_silent(self, now_s: float) -> None:
+        """Close when nothing was heard for too long; `now_s` is the loop's time."""
 
 
 class RoomHub:
@@ -71,21 +80,27 @@ class RoomHub:
         self.course = Course(self.core)
         self.catching_up = CatchingUp(self.core, self.course.close_submitted)
         self.deliveries = Deliveries(self.core, ack_book, self.catching_up)
+        self.handing_in = HandingIn(
+            state,
+            HandingInHooks(
+                alarm=self._alarm,
+                hurry=self.catching_up.hurry,
+                confirm_submitted=self.core.confirm_submitted,
+                close_submitted=self.course.close_submitted,
+            ),
+        )
+        self.course.on_closed = self.handing_in.answer_wanted
         self.intake = Intake(
             state,
             self.writer,
             ack_book,
             clock,
             IntakeHooks(
-                alarm=lambda session, code, message: self.core.alarm(
-                    session.seat_id, code, message
-                ),
+                alarm=self._alarm,
                 keep_refused=self._keep_refused,
                 close_submitted=self.course.close_submitted,
-                confirm_submitted=self.core.confirm_submitted,
                 pass_on=self.deliveries.pass_on,
                 look_at_signature=self._look_at_signature,
-                hurry=self.catching_up.hurry,
                 compare=partial(compare_with_disk, self.core),
             ),
         )
@@ -97,7 +112,6 @@ class RoomHub:
             on_looked=self.course.close_submitted,
             on_forged=self.intake.forged,
         )
-        self.course.intake = self.intake
         self.kiosks = Kiosks(self.core, self.course, ack_book, self.catching_up)
         self.steering = Steering(self.core, self.course, self.catching_up)
         self.reopening = Reopening(self.core, self.writer, self.intake, self.catching_up)
@@ -115,6 +129,7 @@ class RoomHub:
         self.feed = SeatFeed(
             state, clock.monotonic_ms, health=self.health.view, on_error=self.core.trouble
         )
+        self.conversations: set[Listening] = set()
         self.stopping = asyncio.Event()
         self.leaving = asyncio.Event()  # set by a signal, or when the room is no longer ours
 
@@ -148,11 +163,18 @@ class RoomHub:
     async def _tick_each_second(self) -> None:
         while True:
             self.core.spawn(self.signatures.look())
+            self._close_silent()
             try:
                 await self.course.tick()
             except Exception as error:  # noqa: BLE001  time goes on, whatever failed once
                 self.core.trouble(error)
             await asyncio.sleep(limits.clock_persist_interval_ms / 1000)
+
+    def _close_silent(self) -> None:
+        """One look at all each second, instead of a timer for each message."""
+        now_s = asyncio.get_running_loop().time()
+        for conversation in list(self.conversations):
+            conversation.close_if_silent(now_s)
 
     async def _watch_database(self) -> None:
         """Notice within a second that another server took the room, also when nobody writes.
@@ -190,6 +212,9 @@ class RoomHub:
                 lambda _: None,
             )
         )
+
+    def _alarm(self, session: LiveSession, code: str, message: str) -> None:
+        self.core.alarm(session.seat_id, code, message)
 
     def _look_at_signature(self, newest: NewestFrame, is_urgent: bool) -> None:
         self.signatures.note(newest, is_urgent=is_urgent)

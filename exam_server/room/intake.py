@@ -1,4 +1,4 @@
-"""Takes Save and Submit messages: checks frames, queues them, and answers once they are durable.
+"""Takes Save messages: checks frames, queues them, and answers once they are durable.
 
 Seal and chain are checked before a frame takes its place, the kiosk's signature after the commit
 (`room.signatures`) and always before a session closes. Event loop only. What cannot take its
@@ -6,8 +6,9 @@ place in the chain is refused and kept aside; what is sound but impossible keeps
 flagged; either way the proctor sees an alarm and the connection goes on.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from exam_core.errors import ExamError, IntegrityError, StateError, StorageError, declare
 from exam_core.formats.journal import receipt_of
@@ -26,9 +27,9 @@ from exam_core.protocol.messages import (
     Refused,
     Restore,
     Save,
-    Submit,
 )
 from exam_server.clock import Clock
+from exam_server.room.flags import Flags
 from exam_server.room.live import (
     CLOSE_LATER,
     Deliverer,
@@ -43,10 +44,6 @@ from exam_server.room.saving.ledger import JOURNAL_GAP, SegmentLedger
 from exam_server.room.saving.writer import Batch, FrameWriter
 from exam_server.room.signatures import Found, NewestFrame
 from exam_server.room.taken import Taken, refused, restored, saved, unsigned
-from exam_server.store.frames import Flag
-
-SUBMIT_ENTRY = declare("submit.no_entry", "没有收到交卷记录；考生机会自动重试，请稍候。")
-SUBMIT_RECEIPT = declare("submit.receipt", "回执与服务器记录不一致；保留机位现状，请技术人员核查。")
 
 DELIVER_SUBMIT = declare(
     "deliver.submit", "换机前的机位另有交卷记录，未采用；考生以现机位为准，请技术人员知悉。"
@@ -63,10 +60,8 @@ class IntakeHooks:
     alarm: Callable[[LiveSession, str, str], None]
     pass_on: Callable[[LiveSession, Restore], None]  # delivered frames, to the present kiosk
     keep_refused: Callable[[SegmentId, int, bytes, str], None]
-    confirm_submitted: Callable[[LiveSession], None]
     close_submitted: Callable[[LiveSession], None]  # only if its submit entry is on disk, signed
     look_at_signature: Callable[[NewestFrame, bool], None]  # soon, or at once
-    hurry: Callable[[LiveSession], None]  # with the frames that nobody has checked yet
     compare: Callable[[SegmentLedger, int, Sequence[bytes]], Awaitable[None]]  # with the disk's
 
 
@@ -87,32 +82,68 @@ class Intake:
         self._clock = clock
         self._hooks = hooks
         self._evidence = Evidence(hooks.keep_refused)
-        self.owed_flags: set[Flag] = set()
-        self._must_repay = False
+        self.flags = Flags(state, writer)
 
-    async def save(
+    def take(
         self, session: LiveSession, message: Save, *, delivered_by: Deliverer | None = None
-    ) -> None:
+    ) -> Coroutine[Any, Any, None] | None:
         """Take the next frames of a segment; the answer follows their commit.
 
         A former machine of the session delivers only what it signed itself, and no submit entry
         while the candidate goes on elsewhere: whatever stands after one does not count.
+
+        Returns:
+            What must be awaited before anything else of this source is taken; None when the
+            frames were taken.
         """
+        ledger = session.ledgers.get(message.segment_id)
+        is_old = ledger and ledger.forgotten(message.first_seq, len(message.frames))
+        if is_old or not self._writer.has_room:
+            return self._take_later(session, message, delivered_by)
+        try:
+            self._save(session, message, delivered_by or session)
+        except ExamError as error:
+            self._refuse(session, message, delivered_by, error)
+        return None
+
+    async def save(
+        self, session: LiveSession, message: Save, *, delivered_by: Deliverer | None = None
+    ) -> None:
+        """The same as `take`, for who can wait."""
+        later = self.take(session, message, delivered_by=delivered_by)
+        if later:
+            await later
+
+    async def _take_later(
+        self, session: LiveSession, message: Save, delivered_by: Deliverer | None
+    ) -> None:
         await self._writer.wait_for_room()
         source = delivered_by or session
         try:
             ledger = self._ledger(session, message, source)
             self._save(session, await self._without_old(ledger, message), source)
-        except StorageError as error:
+        except ExamError as error:
+            self._refuse(session, message, delivered_by, error)
+
+    def _refuse(
+        self,
+        session: LiveSession,
+        message: Save,
+        delivered_by: Deliverer | None,
+        error: ExamError,
+    ) -> None:
+        source = delivered_by or session
+        seq = error.facts.get("seq")
+        if isinstance(error, StorageError):
             source.send(refused(error, message.segment_id, message.first_seq))
             connection = delivered_by or session.connection
             if connection:
                 connection.close(CLOSE_LATER)
-        except ExamError as error:
-            source.send(refused(error, message.segment_id, error.facts.get("seq")))
-            if isinstance(error, IntegrityError):
-                self._hooks.alarm(session, error.code, error.message)
-                self._evidence.keep_named(message, error)
+            return
+        source.send(refused(error, message.segment_id, seq))
+        if isinstance(error, IntegrityError):
+            self._hooks.alarm(session, error.code, error.message)
+            self._evidence.keep_named(message, error)
 
     def forged(self, session: LiveSession, ledger: SegmentLedger, found: Found) -> None:
         """Frames that are on disk do not bear the kiosk's signature: they do not count.
@@ -130,30 +161,8 @@ class Intake:
         session.send(refused(error, ledger.segment_id, found.answered))
         self._hooks.alarm(session, error.code, error.message)
         places = range(found.answered, found.frames)
-        flags: set[Flag] = {(ledger.segment_id, seq, error.code) for seq in places}
-        self._put_flags(flags - self._state.known_flags)
-
-    def submit(self, session: LiveSession, message: Submit) -> None:
-        """Answer a submit once its entry is durable and the session is closed."""
-        ledger = session.ledgers.get(message.segment_id)
-        if session.receipt:
-            self._answer_submit(session, message.receipt)
-        elif ledger is None or message.seq >= ledger.frames:
-            error = StateError(JOURNAL_GAP, "交卷记录尚未传到")
-            session.send(refused(error, message.segment_id, message.seq))
-        elif session.submit_entry is None and self._state.opened and not session.is_behind:
-            error = StateError(SUBMIT_ENTRY, "这一条不是交卷记录")
-            session.send(refused(error, message.segment_id, message.seq))
-        else:
-            session.wanted_receipt = message.receipt
-            self._hooks.hurry(session)
-            self._hooks.close_submitted(session)
-
-    def answer_wanted(self, session: LiveSession) -> None:
-        """Answer the submit that waited for the session to close."""
-        if session.wanted_receipt and session.receipt:
-            wanted, session.wanted_receipt = session.wanted_receipt, ""
-            self._answer_submit(session, wanted)
+        flags = {(str(ledger.segment_id), seq, error.code) for seq in places}
+        self.flags.put(flags - self._state.known_flags)
 
     def check_held(
         self,
@@ -170,7 +179,7 @@ class Intake:
                 ledger.answered = max(ledger.answered, one.seq + 1)
         taken.flags = [flag for flag in taken.flags if flag not in self._state.known_flags]
         taken.note_entries(session)
-        self._put_flags(set(taken.flags))
+        self.flags.put(set(taken.flags))
         for refusal in taken.refusals:
             self._hooks.alarm(session, refusal.code, refusal.message)
 
@@ -182,7 +191,7 @@ class Intake:
         for session in self._state.sessions.values():
             self._forget_uncommitted_of(session)
             session.close_all(CLOSE_LATER)
-        self._must_repay = bool(self.owed_flags)
+        self.flags.must_repay()
 
     async def _without_old(self, ledger: SegmentLedger, message: Save) -> Save:
         """The Save without the frames that are on disk and no longer known by digest."""
@@ -199,21 +208,11 @@ class Intake:
         ledgers = session.ledgers
         for ledger in ledgers.values():
             ledger.forget_uncommitted()
-            self._forget_flags_from(ledger)
+            self.flags.forget_from(ledger)
         session.unchecked.keep(lambda one: one.seq < ledgers[one.segment_id].durable)
         entry = session.submit_entry
         if entry and entry.seq >= ledgers[entry.segment_id].durable:
             session.submit_entry = None
-
-    def _forget_flags_from(self, ledger: SegmentLedger) -> None:
-        """Flags of frames that are not on disk come again with their frames."""
-        gone = {
-            flag
-            for flag in self.owed_flags | self._state.known_flags
-            if flag[0] == ledger.segment_id and flag[1] >= ledger.durable
-        }
-        self.owed_flags -= gone
-        self._state.known_flags -= gone
 
     def _ledger(
         self, session: LiveSession, message: Save, source: LiveSession | Deliverer
@@ -241,9 +240,7 @@ class Intake:
         must_wait = self._state.opened is None or session.is_behind
         if must_wait and not session.unchecked.has_room_for(frames):
             raise StorageError(PAPER_SHUT, "启封之前不再接收该机位的作答")
-        if self._must_repay:
-            self._must_repay = False
-            self._put_flags(self.owed_flags)
+        self.flags.repay()
         taken = Taken(source)
         now = self._clock.utc_ms()
         for frame in frames:
@@ -254,21 +251,6 @@ class Intake:
                 break
             taken.rows.append((ledger.segment_no, one.seq, frame, now, ledger.head))
         self._queue(session, ledger, taken)
-
-    def _put_flags(self, flags: set[Flag]) -> None:
-        """Queue flags of frames that are on disk already."""
-        if not flags:
-            return
-        queued = frozenset(flags)
-        self.owed_flags |= queued
-        self._state.known_flags |= queued
-        self._writer.put(
-            Batch(
-                frames=(),
-                flags=tuple(queued),
-                on_durable=lambda _: self.owed_flags.difference_update(queued),
-            )
-        )
 
     def _place(
         self,
@@ -398,11 +380,3 @@ class Intake:
         self._writer.put(
             Batch(frames=taken.rows, flags=taken.flags, on_durable=on_durable, acknowledged=held)
         )
-
-    def _answer_submit(self, session: LiveSession, receipt: str) -> None:
-        if receipt == session.receipt:
-            self._hooks.confirm_submitted(session)
-            return
-        error = IntegrityError(SUBMIT_RECEIPT, "回执不一致")
-        session.send(refused(error, None, None))
-        self._hooks.alarm(session, error.code, error.message)

@@ -4,7 +4,6 @@ The database is the truth; this is its present reflection, changed only after a 
 lives no longer than the process: connections, the opened paper, unsynced counts.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +39,6 @@ CLOSE_SUPERSEDED = 4409  # a newer connection speaks for the session
 
 _NOBODY = AdmissionNumber("")
 _NO_FORM = FormNumber(0)
-_OUTGOING_MAX = 4_000  # messages a kiosk does not read; then it is taken for dead
 
 
 class Deliverer(Protocol):
@@ -61,11 +59,22 @@ class Deliverer(Protocol):
         """Nothing more is taken for now."""
 
 
+class Line(Protocol):
+    """The way to one kiosk; nothing here waits or fails."""
+
+    def write(self, message: bytes) -> None:
+        """Send a message; a kiosk that leaves too much unread is cut off."""
+
+    def close(self, code: int) -> None:
+        """Close after what was written."""
+
+
 class Connection:
     """The sending side of one kiosk's WebSocket; sending never waits.
 
     Args:
         kiosk: Whose certificate it showed.
+        line: The way to it.
         on_refused: Told the seat and code of each refusal; says whether it is one too many.
 
     Attributes:
@@ -75,15 +84,16 @@ class Connection:
     def __init__(
         self,
         kiosk: EnrolledKiosk,
+        line: Line,
         on_refused: Callable[[SeatId, str], bool] = lambda _seat_id, _code: False,
     ) -> None:
         self._on_refused = on_refused
+        self._line = line
         self.kiosk = kiosk
         self.seat_id = kiosk.seat_id
         self.has_begun = False
         self.takes_submit = False
-        self._outgoing: asyncio.Queue[bytes | int] = asyncio.Queue()
-        self._is_open = True
+        self.is_open = True
 
     @property
     def signing_key(self) -> PublicSigningKey:
@@ -91,30 +101,18 @@ class Connection:
         return self.kiosk.signing_key
 
     def send(self, message: ServerMessage) -> None:
-        """Queue a message; a kiosk that reads nothing is dropped."""
-        if not self._is_open:
+        """Send a message, while the connection is open."""
+        if not self.is_open:
             return
-        if self._outgoing.qsize() >= _OUTGOING_MAX:
-            self.close(1008)
-        else:
-            self._outgoing.put_nowait(encode_message(message))
-            if isinstance(message, Refused) and self._on_refused(self.seat_id, message.code):
-                self.close(CLOSE_LATER)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anything it says still counts."""
-        return self._is_open
+        self._line.write(encode_message(message))
+        if isinstance(message, Refused) and self._on_refused(self.seat_id, message.code):
+            self.close(CLOSE_LATER)
 
     def close(self, code: int) -> None:
-        """Close the WebSocket after what is queued."""
-        if self._is_open:
-            self._is_open = False
-            self._outgoing.put_nowait(code)
-
-    async def next_outgoing(self) -> bytes | int:
-        """The next message, or the code to close with."""
-        return await self._outgoing.get()
+        """Close the WebSocket after what was sent; what the kiosk says no longer counts."""
+        if self.is_open:
+            self.is_open = False
+            self._line.close(code)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -93,7 +93,7 @@ class Reopening:
         if found.clock.state is not state.clock.state:
             state.clock = state.clock.entered(found.clock.state, self._core.now_ms())
         state.known_flags |= found.known_flags
-        self._intake.owed_flags -= found.known_flags
+        self._intake.flags.owed -= found.known_flags
 
     def _take_places(self, found: RoomState) -> None:
         """Frames: how far each segment is held. Nothing is under way, the writer has failed."""

@@ -30,6 +30,7 @@ from exam_server.room.services.opening_desk import OpeningDesk
 from exam_server.room.services.sitting_authority import ensure_sitting_authority
 from exam_server.room.web.applications import build_console_application, build_kiosk_application
 from exam_server.room.web.context import RoomContext
+from exam_server.room.web.kiosk_socket import session_opener
 from exam_server.room.workers.desk import WorkerDesk
 from exam_server.serving import Listener, bind, serve_until_stopped
 from exam_server.store.engine import Store, sqlite_file
@@ -184,8 +185,10 @@ def room_listeners(
 ) -> tuple[Listener, Listener]:
     """The kiosk port (client certificate required) and the console port (none)."""
     folder = room.folder
+    application = build_kiosk_application(room)
     kiosk = Listener(
-        application=build_kiosk_application(room),
+        application=application,
+        open_socket=session_opener(application),
         listening=bind(host, kiosk_port),
         context=server_context(
             certificate_file=folder.server_certificate_file,

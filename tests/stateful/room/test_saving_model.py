@@ -63,6 +63,7 @@ from exam_server.room.serve import build_room, open_store
 from exam_server.room.services.enrolment import EnrolledKiosk
 from exam_server.room.services.opening import OpenedPaper
 from exam_server.room.web.context import RoomContext
+from exam_server.room.web.kiosk_socket import Outbox
 from exam_server.store import frames as frame_tables
 from exam_server.store import room as tables
 from exam_server.store.engine import Store
@@ -125,6 +126,7 @@ class SavingMachine(RuleBasedStateMachine):
         self.writer: SegmentWriter
         self.session: LiveSession
         self.connection: Connection
+        self.outbox: Outbox
         self.segments = 0
         self.is_submitted = False
 
@@ -186,7 +188,8 @@ class SavingMachine(RuleBasedStateMachine):
             self.frames[segment_id] = []
             self.entries[segment_id] = []
             self.acked[segment_id] = 0
-        self.connection = Connection(KIOSK)
+        self.outbox = Outbox()
+        self.connection = Connection(KIOSK, self.outbox)
         self.session = await self.room.hub.kiosks.attach(
             self.connection,
             Attach(
@@ -228,11 +231,11 @@ class SavingMachine(RuleBasedStateMachine):
     async def received(self) -> list[ServerMessage]:
         """What the server sent; acknowledgements are checked and noted."""
         await self.settle()
-        messages: list[ServerMessage] = []
-        while not self.connection._outgoing.empty():
-            data = await self.connection.next_outgoing()
-            if isinstance(data, bytes):
-                messages.append(decode_server_message(data))
+        messages = [
+            decode_server_message(data)
+            for data in self.outbox.take_all()
+            if isinstance(data, bytes)
+        ]
         for message in messages:
             if isinstance(message, Saved):
                 own = self.frames[message.segment_id][: message.frames]
@@ -398,7 +401,7 @@ class SavingMachine(RuleBasedStateMachine):
         if submits:
             last = self.frames[segment_id][-1]
             place = len(self.frames[segment_id]) - 1
-            self.room.hub.intake.submit(
+            self.room.hub.handing_in.submit(
                 self.session,
                 Submit(segment_id=segment_id, seq=place, receipt=receipt_of(last)),
             )
@@ -466,7 +469,7 @@ class SavingMachine(RuleBasedStateMachine):
             stored = frame_tables.read_flags(db)
         assert self.session.tally.answered == len(answered)
         assert (self.session.state is SessionState.CLOSED) == is_closed
-        stored |= self.room.hub.intake.owed_flags  # written with the next save
+        stored |= self.room.hub.intake.flags.owed  # written with the next save
         assert {flag for flag in stored if flag[2] != "response.late"} == flags
 
     def teardown(self) -> None:
