@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 
 from exam_core.errors import StateError, declare
+from exam_core.limits import message_bytes_max
 from exam_server import limits
 from exam_server.doorway import Doorway, Reporter, Source, Visitor
 from exam_server.guarded_http import GuardedHttp
@@ -36,7 +37,7 @@ class Listener:
     """One application on one listening TLS socket.
 
     Attributes:
-        open_socket: Opens its WebSockets; without it there are none.
+        open_socket: Opens its WebSockets; without it they go to the application.
         report: Told who was refused, and why.
     """
 
@@ -178,8 +179,10 @@ async def _abort_open(servers: Iterable[uvicorn.Server]) -> None:
 
 
 def _socket_class(open_handler: OpenHandler | None) -> Any:
-    """What uvicorn calls for a connection after its upgrade, or the word for no upgrades."""
-    return functools.partial(WebSocketProtocol, open_handler) if open_handler else "none"
+    """What uvicorn calls for a connection after its upgrade, or the word for its own."""
+    if open_handler is None:
+        return "websockets-sansio"
+    return functools.partial(WebSocketProtocol, open_handler)
 
 
 def _config(listener: Listener) -> uvicorn.Config:
@@ -187,6 +190,9 @@ def _config(listener: Listener) -> uvicorn.Config:
         listener.application,
         http=GuardedHttp,
         ws=_socket_class(listener.open_socket),
+        ws_max_size=message_bytes_max,
+        ws_ping_interval=None,  # the protocol has its own heartbeat
+        ws_per_message_deflate=False,  # frames are ciphertext
         lifespan="off",
         log_config=None,
         access_log=False,
