@@ -83,6 +83,7 @@ class KioskDriver:
         self.claimed_key = public_key_of(self.signing_key)
         self.context = _context(self._authority_file)
         self.kiosk_url = ""
+        self.certificate_pem = ""
         self.log_in_reply: LogInReply | None = None
         self.socket: ClientConnection | None = None
         self.attached: Attached | None = None
@@ -133,6 +134,7 @@ class KioskDriver:
 
     def use_certificate(self, certificate_pem: str) -> None:
         """Use this certificate from now on."""
+        self.certificate_pem = certificate_pem
         key_pem = self._key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
