@@ -40,7 +40,7 @@ from tests.support.scale import short_or_long
 
 pytestmark = pytest.mark.faults
 
-REQUESTS = short_or_long(2_000, 100_000)
+REQUESTS = short_or_long(1_500, 100_000)
 CONVERSATIONS = short_or_long(150, 10_000)
 MESSAGES_EACH = 8
 CLOSES = {1000, 1001, 1002, 1007, 1008, 1009, 1012, 1013, 4400, 4403, 4409}
