@@ -22,6 +22,7 @@ from exam_core.protocol.messages import HeldFrames
 PATIENCE_S = 60.0
 """How long a kiosk waits for anything before it tries again."""
 
+_ALL_CONNECTED_S = 300.0
 _BEAT_STEP_S = 0.02
 _LOOK_S = 0.005  # how often a condition is looked at
 
@@ -69,11 +70,14 @@ class Crowd:
     # Connections
 
     async def connect(
-        self, *, kiosks: int, url: str, at_once: int = 200, within_s: float = PATIENCE_S
+        self, *, kiosks: int, url: str, at_once: int = 200, within_s: float = _ALL_CONNECTED_S
     ) -> dict[str, Any]:
         """Connect and attach the first so many, each until it succeeds; how long all took.
 
         Those that are connected stay so.
+
+        Raises:
+            TimeoutError: Not all were connected in time.
         """
         began = time.perf_counter()
         gate = asyncio.Semaphore(at_once)
@@ -93,6 +97,9 @@ class Crowd:
 
         missing = [one for one in self.kiosks[:kiosks] if one.transport is None]
         await asyncio.gather(*(attach(one) for one in missing))
+        if len(took) < len(missing):
+            message = f"only {len(took)} of {len(missing)} were connected within {within_s:.0f} s"
+            raise TimeoutError(message)
         return {"connected": len(took), "seconds": max(took, default=0.0), "tries": tries}
 
     async def beat(self) -> None:

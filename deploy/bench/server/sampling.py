@@ -53,7 +53,12 @@ def sampled(pid: int, into: Path) -> Iterator[None]:
 
 
 def read_samples(file: Path) -> list[tuple[tuple[str, ...], int]]:
-    """Stacks, outermost frame first, each with how often it was seen."""
+    """Stacks, outermost frame first, each with how often it was seen.
+
+    Empty when py-spy was not let look: it needs root, or the right to trace.
+    """
+    if not file.exists():
+        return []
     samples = []
     for line in file.read_text(errors="replace").splitlines():
         stack, _, count = line.rpartition(" ")

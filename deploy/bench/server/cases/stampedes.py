@@ -49,7 +49,6 @@ def measure_start(bench: Bench) -> list[Figure]:
         server.open_paper()
         with bench.looked_at(server, "attach"):
             connected = generator.ask("connect", kiosks=room.kiosks, url=server.kiosk_url)
-        _all(connected["connected"], room, "connected")
         generator.ask("expect_begin", kiosks=room.kiosks)
         with server.person("proctor") as proctor, bench.looked_at(server, "start"):
             clicked_at = time.perf_counter()
@@ -78,8 +77,7 @@ def measure_submissions(bench: Bench) -> list[Figure]:
     with generating(room.plan_file) as generator, serving(room) as server:
         server.open_paper()
         generator.ask("prepare_submit", kiosks=room.kiosks, payload_bytes=SUBMITTED_BYTES)
-        connected = generator.ask("connect", kiosks=room.kiosks, url=server.kiosk_url)
-        _all(connected["connected"], room, "connected")
+        generator.ask("connect", kiosks=room.kiosks, url=server.kiosk_url)
         with bench.looked_at(server, "submit"):
             facts = generator.ask("submit", kiosks=room.kiosks, within_s=1.0)
         generator.ask("check")
