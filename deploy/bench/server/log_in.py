@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from deploy.bench.server.crowd import PATIENCE_S, Crowd
-from deploy.bench.server.plan import PlannedKiosk
+from deploy.bench.server.kiosk import BenchKiosk
 from exam_core.protocol.http import LogInReply, LogInRequest, decode_body, encode_body
 
 
@@ -50,7 +50,7 @@ async def log_in_all(crowd: Crowd, *, kiosks: int, url: str) -> dict[str, Any]:
     for one in chosen:
         crowd.context_of(one.planned)
     cpu_s, began = time.process_time(), time.perf_counter()
-    taken = await asyncio.gather(*(_log_in(crowd, one.planned, url, began) for one in chosen))
+    taken = await asyncio.gather(*(_log_in(crowd, one, url, began) for one in chosen))
     replies = [one for one in taken if one is not None]
     seconds = time.perf_counter() - began
     return {
@@ -61,7 +61,8 @@ async def log_in_all(crowd: Crowd, *, kiosks: int, url: str) -> dict[str, Any]:
     }
 
 
-async def _log_in(crowd: Crowd, planned: PlannedKiosk, url: str, began: float) -> float | None:
+async def _log_in(crowd: Crowd, kiosk: BenchKiosk, url: str, began: float) -> float | None:
+    planned = kiosk.planned
     body = encode_body(
         LogInRequest(
             admission_number=planned.admission_number,
@@ -88,14 +89,9 @@ async def _log_in(crowd: Crowd, planned: PlannedKiosk, url: str, began: float) -
             if status != 200:  # noqa: PLR2004  OK
                 raise AssertionError(answer.decode())
             reply = decode_body(answer, LogInReply)
-            _keep(crowd, planned, reply)
+            kiosk.planned = msgspec.structs.replace(
+                planned, session_id=reply.session_id, token=reply.token
+            )
             return time.perf_counter() - began
         await asyncio.sleep(0.05)
     return None
-
-
-def _keep(crowd: Crowd, planned: PlannedKiosk, reply: LogInReply) -> None:
-    place = crowd.plan.kiosks.index(planned)
-    crowd.kiosks[place].planned = msgspec.structs.replace(
-        planned, session_id=reply.session_id, token=reply.token
-    )

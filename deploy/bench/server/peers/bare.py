@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ import uvloop
 
 from deploy.bench.server.open_files import allow_open_files
 from deploy.bench.server.plan import Plan, read_plan
-from exam_core.crypto.signing import generate_signing_key, public_key_of
+from exam_core.crypto.signing import PublicSigningKey, generate_signing_key, public_key_of
 from exam_core.formats.journal import SegmentCipher, derive_journal_key, first_head, next_head
 from exam_core.model.identifiers import SegmentId, SessionId
 from exam_core.protocol.acknowledgements import AckBook, Acknowledged
@@ -95,8 +96,16 @@ class BareWriter:
 class BareConnection(asyncio.Protocol):
     """One kiosk."""
 
-    def __init__(self, plan: Plan, writer: BareWriter, *, verifies: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        keys: Mapping[SessionId, PublicSigningKey],
+        writer: BareWriter,
+        *,
+        verifies: bool,
+    ) -> None:
         self._plan = plan
+        self._keys = keys
         self._writer = writer
         self._verifies = verifies
         self._buffer = b""
@@ -173,11 +182,7 @@ class BareConnection(asyncio.Protocol):
         key = derive_journal_key(self._plan.journal_secret, session_id)
         self._cipher = SegmentCipher(key, segment_id)
         self._head = first_head(segment_id)
-        self._signing_key = next(
-            public_key_of(one.signing_key)
-            for one in self._plan.kiosks
-            if one.session_id == session_id
-        )
+        self._signing_key = self._keys[session_id]
         self.say(Attached(epochs={segment_id: 1}, held=(), proofs=()))
 
     def _save(self, message: Save) -> None:
@@ -199,12 +204,13 @@ class BareConnection(asyncio.Protocol):
 async def _serve(plan_file: Path, certificate: Path, database: Path, *, verifies: bool) -> None:
     plan = read_plan(plan_file)
     key = generate_signing_key()
+    keys = {one.session_id: public_key_of(one.signing_key) for one in plan.kiosks}
     writer = BareWriter(database, AckBook(key, sitting_id=plan.sitting_id, boot=1))
     context = server_context(
         certificate_file=certificate, client_authority_file=Path(plan.authority_file)
     )
     server = await asyncio.get_running_loop().create_server(
-        lambda: BareConnection(plan, writer, verifies=verifies),
+        lambda: BareConnection(plan, keys, writer, verifies=verifies),
         "127.0.0.1",
         0,
         ssl=context,
