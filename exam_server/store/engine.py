@@ -8,7 +8,7 @@ PostgreSQL uses a pool. A transaction that returns is durable.
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.orm import Session
 
 from exam_core.errors import InputError, StateError, StorageError, declare
+from exam_server import limits
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 from exam_server.store.postgres import (
     connect_arguments,
@@ -80,8 +81,9 @@ class Store:
         self.engine = _open_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._holder: Connection | None = None
+        self._uses = _Uses()
         self._turn: AbstractContextManager[Any] = (
-            threading.RLock() if self.is_sqlite else nullcontext()
+            threading.RLock() if self.is_sqlite else self._uses
         )
 
     @contextmanager
@@ -208,7 +210,9 @@ class Store:
                 raise _storage_error(error) from error
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, once no thread is in a transaction any more."""
+        if not self.is_sqlite:
+            self._uses.wait_for_end()  # else its connection would outlive the pool
         with self._turn:
             self.engine.dispose()
 
@@ -226,6 +230,28 @@ class Store:
                 reason = str(error.orig)
                 raise StorageError(DATABASE_UNREACHABLE, "连不上数据库", reason=reason) from error
             raise _storage_error(error.orig) from error
+
+
+class _Uses:
+    """How many transactions are under way; any number may be."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def wait_for_end(self) -> None:
+        """Return when none is, or when one does not come to an end."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._count, limits.database_silence_s_max)
 
 
 def _open_engine(url: str) -> Engine:

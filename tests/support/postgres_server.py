@@ -56,11 +56,12 @@ def postgres_url() -> Iterator[str]:
 def new_database(url: str, template: str = "template1") -> str:
     """The URL of another database of the same server, a copy of one that nobody is using."""
     name = f"room{next(_NUMBERS)}"
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    beside = url.replace(f"/{name_of(url)}?", "/postgres?")  # a template must not be in use
+    engine = create_engine(beside, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     engine.dispose()
-    return url.replace("/postgres?", f"/{name}?")
+    return url.replace(f"/{name_of(url)}?", f"/{name}?")
 
 
 def name_of(url: str) -> str:

@@ -14,11 +14,12 @@ from exam_server.store.engine import Store
 from tests.support.fork_server import ForkedProcess, ForkedServer, ForkServer
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.room_world import RoomWorld, ServerProcess
+from tests.support.scale import times
 from tests.support.writing_room import CUT, WritingRoom, missing_from
 
 pytestmark = pytest.mark.faults
 
-KILLS = 6
+KILLS = 3
 
 
 class WithWorkers(ForkedServer):
@@ -101,3 +102,41 @@ def test_killed_workers_lose_nothing_acknowledged(
     finally:
         if server.process and server.process.poll() is None:
             server.kill()
+
+
+@pytest.mark.parametrize("kind", [ForkedServer, WithWorkers])
+def test_a_room_killed_on_postgresql_loses_nothing_acknowledged(
+    postgres_world: RoomWorld, fork_server: ForkServer, kind: type[ForkedServer]
+) -> None:
+    """With and without workers, which end with it: every acknowledged frame is there."""
+    server = kind(postgres_world.folder, fork_server)
+    kills = times(3)
+
+    async def play() -> int:
+        room = WritingRoom(postgres_world, server)
+        await room.everybody_writes()
+        for _ in range(kills):
+            seen = room.acknowledged
+            load = [asyncio.create_task(room.write_until_cut(one)) for one in room.drivers]
+            async with asyncio.timeout(30):
+                while room.acknowledged < seen + 100:  # noqa: ASYNC110  over sockets
+                    await asyncio.sleep(0.01)
+            server.kill()
+            await asyncio.gather(*load)
+            with closing(Store(postgres_world.folder.database_url())) as store:
+                assert missing_from(store, room.drivers) == 0
+            await room.start()
+        await room.open()
+        for driver in room.drivers:
+            await room.hand_in(driver)
+            await driver.close()
+        return room.acknowledged
+
+    try:
+        acknowledged = asyncio.run(play())
+        assert server.stop() == 0
+    finally:
+        if server.process and server.process.poll() is None:
+            server.kill()
+    print(f"{acknowledged} frames acknowledged, 0 lost")  # noqa: T201
+    print(f"campaign postgres_kills {kills}")  # noqa: T201  compared with tests/campaigns.toml

@@ -109,7 +109,7 @@ def gate_at_sealing(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 
 def test_nothing_is_acknowledged_while_the_export_runs(
-    world: RoomWorld, monkeypatch: pytest.MonkeyPatch
+    any_world: RoomWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A save that comes when the results are being made is refused, and is not on disk."""
     gate = gate_at_sealing(monkeypatch)
@@ -130,10 +130,10 @@ def test_nothing_is_acknowledged_while_the_export_runs(
         assert stored(live, driver) == driver.frames[driver.segment_id][:2]
         assert state_of(live) is SittingState.CLOSED
 
-    run(world, scene)
+    run(any_world, scene)
 
 
-def test_what_was_taken_before_the_export_is_in_it(world: RoomWorld) -> None:
+def test_what_was_taken_before_the_export_is_in_it(any_world: RoomWorld) -> None:
     """Frames that wait for their commit, with a submit entry: saved, receipt given, exported."""
 
     async def scene(live: LiveRoom) -> None:
@@ -156,7 +156,7 @@ def test_what_was_taken_before_the_export_is_in_it(world: RoomWorld) -> None:
         assert (manifest.counts.submitted, manifest.counts.unsubmitted) == (1, 0)
         assert await driver.send_submit() == session.receipt
 
-    run(world, scene)
+    run(any_world, scene)
 
 
 def test_an_export_that_fails_closes_nothing(
@@ -340,7 +340,7 @@ def test_a_running_or_collecting_room_is_not_disturbed(world: RoomWorld) -> None
     run(world, scene)
 
 
-def test_the_store_takes_no_frame_of_a_closed_sitting(world: RoomWorld) -> None:
+def test_the_store_takes_no_frame_of_a_closed_sitting(any_world: RoomWorld) -> None:
     """Whoever asks: the sitting's state is read in the transaction of the frames."""
 
     async def scene(live: LiveRoom) -> None:
@@ -351,7 +351,7 @@ def test_the_store_takes_no_frame_of_a_closed_sitting(world: RoomWorld) -> None:
             FrameLog({}).append(connection, [row], [])
         assert len(stored(live, driver)) == 2
 
-    run(world, scene)
+    run(any_world, scene)
 
 
 def test_the_results_are_sealed_to_whom_headquarters_named(world: RoomWorld) -> None:

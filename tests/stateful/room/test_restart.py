@@ -32,11 +32,11 @@ def moved(driver: KioskDriver, live: LiveRoom) -> None:
     live.drivers.append(driver)
 
 
-def test_a_sitting_goes_on_after_a_restart(world: RoomWorld) -> None:
+def test_a_sitting_goes_on_after_a_restart(any_world: RoomWorld) -> None:
     """Saves are taken while the paper is shut, checked when it is open, and count."""
 
     async def play() -> None:
-        async with live_room(world) as live:
+        async with live_room(any_world) as live:
             await live.start()
             driver = await live.writing()
             await driver.save(builders.response_recorded("i1.1"))
@@ -44,7 +44,7 @@ def test_a_sitting_goes_on_after_a_restart(world: RoomWorld) -> None:
             await live.room.hub.course.tick()
 
         # Another process: its monotonic clock says something else.
-        async with live_room(world, FakeClock(monotonic_ms=5, utc_ms=live.clock.utc)) as live:
+        async with live_room(any_world, FakeClock(monotonic_ms=5, utc_ms=live.clock.utc)) as live:
             moved(driver, live)
             assert live.room.hub.state.clock.state is SittingState.RUNNING
             driver.append(builders.response_recorded("i2.1", "B"))
@@ -65,7 +65,7 @@ def test_a_sitting_goes_on_after_a_restart(world: RoomWorld) -> None:
             assert session.state is SessionState.CLOSED
             assert live.room.hub.state.alarms[0].code == "response.unknown_part"
 
-        async with live_room(world) as live:
+        async with live_room(any_world) as live:
             moved(driver, live)
             session = session_of(live, driver)
             assert (session.state, bool(session.receipt)) == (SessionState.CLOSED, True)
@@ -100,15 +100,15 @@ def test_a_candidate_who_had_not_begun_begins_after_the_paper_is_opened_again(
 
 
 def test_forged_frames_sent_while_the_paper_is_shut_are_found_when_it_opens(
-    world: RoomWorld,
+    any_world: RoomWorld,
 ) -> None:
     """They were kept unchecked; they get their flag and the proctor an alarm."""
 
     async def play() -> None:
-        async with live_room(world) as live:
+        async with live_room(any_world) as live:
             await live.start()
             driver = await live.writing()
-        async with live_room(world) as live:
+        async with live_room(any_world) as live:
             moved(driver, live)
             await driver.reattach()
             forger = SegmentWriter(bytes(32), driver.segment_id, builders.KIOSK)
@@ -132,12 +132,12 @@ def _head(driver: KioskDriver) -> bytes:
 
 
 def test_a_kiosk_that_wrote_while_the_server_was_away_brings_all_its_segments(
-    world: RoomWorld,
+    any_world: RoomWorld,
 ) -> None:
     """Segments the server never heard of get epochs in the order the kiosk made them."""
 
     async def play() -> None:
-        async with live_room(world) as live:
+        async with live_room(any_world) as live:
             await live.start()
             driver = await live.writing()
             first = driver.segment_id
@@ -156,7 +156,7 @@ def test_a_kiosk_that_wrote_while_the_server_was_away_brings_all_its_segments(
                 builders.response_recorded("i1.1", "D"),
             )
         ]
-        async with live_room(world) as live:
+        async with live_room(any_world) as live:
             moved(driver, live)
             attached = await driver.attach()
             assert attached.epochs == {first: 1, second: 2, driver.segment_id: 3}

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -70,6 +71,7 @@ from exam_server.store.engine import Store
 from tests.support import builders
 from tests.support.fake_clock import FakeClock
 from tests.support.live_room import WANG
+from tests.support.postgres_server import name_of, new_database
 from tests.support.room_world import RoomWorld
 from tests.support.scale import times
 
@@ -119,6 +121,10 @@ class SavingMachine(RuleBasedStateMachine):
         self.place = Path(tempfile.mkdtemp(prefix="saving-model-"))
         self.folder = RoomFolder(self.place / "data")
         shutil.copytree(self.world.folder.path, self.folder.path)
+        config = self.folder.config()
+        if config.database_url.startswith("postgresql"):  # a copy, as the folder is one
+            url = new_database(config.database_url, name_of(config.database_url))
+            self.folder.write_config(msgspec.structs.replace(config, database_url=url))
         self.clock = FakeClock()
         self.frames: dict[SegmentId, list[bytes]] = {}
         self.entries: dict[SegmentId, list[Entry | None]] = {}  # None: another key signed it
@@ -487,12 +493,16 @@ def _head(segment_id: SegmentId, frames: list[bytes]) -> bytes:
     return head
 
 
+@pytest.mark.parametrize(
+    ("room", "examples"), [("prepared_room", times(40)), ("prepared_postgres_room", times(3))]
+)
 def test_saving_follows_the_model(
-    prepared_room: RoomWorld, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, room: str, examples: int
 ) -> None:
-    """Whatever happens in whatever order."""
-    monkeypatch.setattr(SavingMachine, "world", prepared_room, raising=False)
+    """Whatever happens in whatever order, on both databases."""
+    world: RoomWorld = request.getfixturevalue(room)
+    monkeypatch.setattr(SavingMachine, "world", world, raising=False)
     run_state_machine_as_test(
         SavingMachine,
-        settings=settings(max_examples=times(40), stateful_step_count=25, deadline=None),
+        settings=settings(max_examples=examples, stateful_step_count=25, deadline=None),
     )
