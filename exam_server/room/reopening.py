@@ -79,7 +79,9 @@ class Reopening:
         """Acts of people and log-ins: as the database has them."""
         state = self._core.state
         for session_id, new in found.sessions.items():
-            session = state.sessions.setdefault(session_id, new)
+            if session_id not in state.sessions:
+                state.add_session(new)
+            session = state.sessions[session_id]
             _copy(new, session, _SESSION_FIELDS)
             for segment_id, ledger in new.ledgers.items():
                 session.ledgers.setdefault(segment_id, ledger)

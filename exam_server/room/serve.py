@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from exam_server.clock import Clock, SystemClock
 from exam_server.command_line import say
 from exam_server.folder import only_user, write_atomically
 from exam_server.hardening import Protection
+from exam_server.pacing import Pacer
 from exam_server.room.backup.holding import BackupDesk
 from exam_server.room.folder import RoomFolder
 from exam_server.room.hub import RoomHub
@@ -32,6 +34,7 @@ from exam_server.room.web.applications import build_console_application, build_k
 from exam_server.room.web.context import RoomContext
 from exam_server.room.web.kiosk_socket import session_opener
 from exam_server.room.workers.desk import WorkerDesk
+from exam_server.room.workers.link import KioskPort
 from exam_server.serving import Listener, bind, serve_until_stopped
 from exam_server.store.engine import Store, sqlite_file
 from exam_server.store.fence import join_room, take_room
@@ -229,14 +232,19 @@ def _front(
             room, people, host=host, kiosk_port=ports[0], console_port=ports[1]
         )
         return _Front(listeners, listeners[0].port, room.hub.life)
+    application = build_kiosk_application(room)
     desk = WorkerDesk(
-        build_kiosk_application(room),
+        KioskPort(
+            application=application,
+            open_socket=session_opener(application),
+            report=room.hub.misconduct.connection_refused,
+            pacer=Pacer(time.monotonic),
+        ),
         room.folder,
         host=host,
         port=ports[0],
         count=workers,
         trouble=room.hub.core.trouble,
-        report=room.hub.misconduct.connection_refused,
     )
 
     @asynccontextmanager

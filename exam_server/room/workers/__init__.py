@@ -1,5 +1,5 @@
 """Processes that take the kiosks' connections off the room, on PostgreSQL: `serve --workers`.
 
-The room process stays the only one that decides. A worker does TLS and WebSocket framing and
-relays what it receives (`relay`, `desk`).
+A worker does TLS and the framing of HTTP and WebSocket (`relay`, run by `process`), the room all
+the rest (`link`, started by `desk`): it alone decides, checks, commits and signs.
 """

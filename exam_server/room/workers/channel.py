@@ -22,8 +22,8 @@ class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
     lane: int
 
 
-class Opened(_Message, frozen=True, array_like=True, tag=True):
-    """Worker to room: a connection, with the part of its ASGI scope that can be sent."""
+class Asked(_Message, frozen=True, array_like=True, tag=True):
+    """Worker to room: an HTTP request begins, with the part of its ASGI scope that can be sent."""
 
     scope: dict[str, Any]
     certificate_der: bytes | None
@@ -31,7 +31,7 @@ class Opened(_Message, frozen=True, array_like=True, tag=True):
 
 
 class Relayed(_Message, frozen=True, array_like=True, tag=True):
-    """Both ways: an ASGI event of a connection."""
+    """Both ways: an ASGI event of a request."""
 
     event: dict[str, Any]
 
@@ -40,8 +40,40 @@ class Handled(_Message, frozen=True, array_like=True, tag=True):
     """Both ways: an event of yours was handled, another may come."""
 
 
-class Ended(_Message, frozen=True, array_like=True, tag=True):
-    """Room to worker: the application has returned; nothing more comes for this connection."""
+class Answered(_Message, frozen=True, array_like=True, tag=True):
+    """Room to worker: the application has returned; nothing more comes for this request."""
+
+
+class Opened(_Message, frozen=True, array_like=True, tag=True):
+    """Worker to room: a kiosk opened a WebSocket."""
+
+    path: str
+    certificate_der: bytes | None
+    address: str
+
+
+class Said(_Message, frozen=True, array_like=True, tag=True):
+    """Both ways: a whole message on a WebSocket."""
+
+    data: bytes
+
+
+class Gone(_Message, frozen=True, array_like=True, tag=True):
+    """Worker to room: the WebSocket has ended."""
+
+
+class Close(_Message, frozen=True, array_like=True, tag=True):
+    """Room to worker: end a WebSocket after what was said."""
+
+    code: int
+
+
+class Pause(_Message, frozen=True, array_like=True, tag=True):
+    """Room to worker: take nothing from this kiosk for now."""
+
+
+class Resume(_Message, frozen=True, array_like=True, tag=True):
+    """Room to worker: take from it again."""
 
 
 class Listening(_Message, frozen=True, array_like=True, tag=True):
@@ -49,14 +81,27 @@ class Listening(_Message, frozen=True, array_like=True, tag=True):
 
 
 class Struck(_Message, frozen=True, array_like=True, tag=True):
-    """Worker to room: somebody was refused before a connection was relayed."""
+    """Worker to room: somebody was refused at the door."""
 
     address: str
     fingerprint: str
     code: str
 
 
-Message: TypeAlias = Opened | Relayed | Handled | Ended | Listening | Struck
+Message: TypeAlias = (
+    Asked
+    | Relayed
+    | Handled
+    | Answered
+    | Opened
+    | Said
+    | Gone
+    | Close
+    | Pause
+    | Resume
+    | Listening
+    | Struck
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
@@ -75,16 +120,12 @@ class Channel:
         return cls(*await asyncio.open_unix_connection(sock=end))
 
     def send(self, message: Message) -> None:
-        """Queue a message; call `drained` now and then."""
+        """Send a message; what the other side has not read yet waits in memory.
+
+        That is bounded by what kiosks may have under way: each connection has limits of its own.
+        """
         data = _encoder.encode(message)
         self._writer.write(_LENGTH.pack(len(data)) + data)
-
-    async def drained(self) -> None:
-        """Wait while the other side is slow; returns also when it is gone."""
-        try:
-            await self._writer.drain()
-        except OSError:
-            return  # told by `receive`
 
     async def receive(self) -> Message | None:
         """The next message; None when the other side is gone."""
@@ -102,10 +143,10 @@ class Channel:
 
 
 class Lane:
-    """One connection of a kiosk on a channel; the same on both sides.
+    """One HTTP request on a channel; the same on both sides.
 
-    Only so many events are under way in each direction: a kiosk that reads nothing, or a room that
-    has no room for more, holds up this connection alone.
+    Only so many events are under way in each direction: a kiosk that reads nothing holds up its
+    own request alone.
     """
 
     def __init__(self, channel: Channel, number: int) -> None:
@@ -118,7 +159,6 @@ class Lane:
         """Send an event to the other side, when it has handled enough of those before."""
         await self._free.acquire()
         self._channel.send(Relayed(self._number, event))
-        await self._channel.drained()
 
     async def get(self) -> dict[str, Any] | None:
         """The next event of the other side; None after the last one."""
@@ -128,7 +168,7 @@ class Lane:
         return event
 
     def came(self, event: dict[str, Any] | None) -> None:
-        """An event came for this connection; None ends it."""
+        """An event came for this request; None ends it."""
         self._events.put_nowait(event)
 
     def handled(self) -> None:

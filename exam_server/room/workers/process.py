@@ -49,6 +49,7 @@ class _Worker:
         self._listening.listen(limits.listen_backlog)
         listener = Listener(
             application=self._relay,
+            open_socket=self._relay.open_socket,
             listening=self._listening,
             context=server_context(
                 certificate_file=self._folder.server_certificate_file,
