@@ -10,6 +10,7 @@ import logging
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ def serve_until_stopped(
         on_stop: Called before open connections are waited for; must end endless replies.
         stop: Set by the signals; whoever else sets it, in the loop, ends the serving too.
     """
+    sys.setswitchinterval(limits.thread_switch_s)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(listeners, life, on_ready, on_stop, stop or asyncio.Event()))
 

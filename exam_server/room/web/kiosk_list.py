@@ -11,7 +11,7 @@ from exam_server.room.services.enrolment import EnrolledKiosk, revoke_kiosk
 from exam_server.room.web.compare_api import waiting_of
 from exam_server.room.web.context import context_of
 from exam_server.room.web.proctor import ENROLLERS
-from exam_server.web.pages import render
+from exam_server.web.pages import render_large
 from exam_server.web.permissions import (
     GuardedRoute,
     done_by,
@@ -41,7 +41,7 @@ async def show_kiosks(request: Request) -> Response:
         if session.connection
     }
     by_seat = {kiosk.seat_id: kiosk for kiosk in room.hub.state.kiosks.values()}
-    return render(
+    return await render_large(
         request,
         "kiosks.html",
         kiosks=[_line(by_seat[one], connected) for one in room.hub.state.seats if one in by_seat],

@@ -18,7 +18,7 @@ from exam_server.accounts.roles import Role
 from exam_server.room.services.conduct import EXTRA_TIME
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.room.web.context import context_of
-from exam_server.web.pages import render
+from exam_server.web.pages import render, render_large
 from exam_server.web.permissions import (
     GuardedRoute,
     done_by,
@@ -64,8 +64,7 @@ async def show_seats(request: Request) -> Response:
     room = context_of(request)
     roles = person_of(request).roles
     seats = await room.hub.feed.seats()
-    return await asyncio.to_thread(  # thousands of tiles; saves go on meanwhile
-        render,
+    return await render_large(
         request,
         "proctor.html",
         room=room.hub.feed.head(),

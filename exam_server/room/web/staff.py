@@ -19,7 +19,7 @@ from exam_server.room.views import SITTING_TITLES, room_view
 from exam_server.room.web.backup_page import KEEPERS, folder_for_backups
 from exam_server.room.web.context import RoomContext, context_of
 from exam_server.room.web.journal_upload import BRINGERS
-from exam_server.web.pages import render
+from exam_server.web.pages import render, render_large
 from exam_server.web.permissions import (
     GuardedRoute,
     person_of,
@@ -42,8 +42,7 @@ async def show_staff(request: Request) -> Response:
     """Imports, counts, the record of the sitting, the way to the results."""
     room = context_of(request)
     record = await asyncio.to_thread(read_record, room.store)
-    return await asyncio.to_thread(  # a line for each candidate; saves go on meanwhile
-        render,
+    return await render_large(
         request,
         "staff.html",
         record=record,
