@@ -64,6 +64,7 @@ class Course:
                 person=person,
                 elapsed_ms=self._state.clock.elapsed_at(now),
                 reading=reading,
+                known=self._state.clock.state,
             )
             if event is SittingEvent.END:
                 ending = self._end_all(now, person)

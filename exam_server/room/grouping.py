@@ -61,6 +61,7 @@ class GroupedChanges:
         self._in_thread = in_thread
         self._waiting: deque[_Member] = deque()
         self._runner: asyncio.Task[None] | None = None
+        self._broken: StorageError | None = None
         self.groups = 0
 
     async def make(self, work: Callable[[Db, AuditRecorder], _T], show: Callable[[_T], _R]) -> _R:
@@ -73,8 +74,12 @@ class GroupedChanges:
             show: Called in the loop after the commit, also when the caller is gone by then.
 
         Raises:
-            StorageError: `storage.full`, `storage.failed`: nothing of the group is on disk.
+            StorageError: `storage.full`, `database.unreachable`: nothing of the group is done, try
+                again. `storage.failed`: the same, and on SQLite nothing is taken until a restart:
+                what a failed sync left on the disk is unknown.
         """
+        if self._broken:
+            raise _copy(self._broken)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Member(work=work, show=show, answer=answer))
         if self._runner is None:
@@ -115,7 +120,11 @@ class GroupedChanges:
         try:
             outcomes: list[Any] = await self._in_thread(self._commit, group)
         except Exception as error:  # noqa: BLE001  it is every member's error
-            _fail(group, error)
+            failure = _storage_error(error)
+            if failure.code == STORAGE_FAILED and self._store.is_sqlite:
+                self._broken = failure
+            for member in group:
+                _answer(member, _copy(failure))
             return
         except asyncio.CancelledError:  # the loop is being torn down
             for member in group:
@@ -189,14 +198,19 @@ def _show(member: _Member, outcome: Any) -> None:
             member.answer.set_result(shown)
 
 
-def _fail(group: list[_Member], error: Exception) -> None:
-    for member in group:
-        if isinstance(error, StorageError):
-            own: Exception = StorageError(error.code, error.message, **error.facts)
-        else:
-            own = StorageError(STORAGE_FAILED, "数据库写入失败", reason=repr(error))
-        own.__cause__ = error
-        _answer(member, own)
+def _storage_error(error: Exception) -> StorageError:
+    if isinstance(error, StorageError):
+        return error
+    failure = StorageError(STORAGE_FAILED, "数据库写入失败", reason=repr(error))
+    failure.__cause__ = error
+    return failure
+
+
+def _copy(error: StorageError) -> StorageError:
+    """One for each caller: each is raised somewhere else."""
+    own = StorageError(error.code, error.message, **error.facts)
+    own.__cause__ = error
+    return own
 
 
 def _answer(member: _Member, error: Exception) -> None:

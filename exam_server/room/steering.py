@@ -69,7 +69,12 @@ class Steering:
                 seat_id=seat_id,
             )
             numbers = frozenset(confirmed)
-            seats = [one for one in self._state.seats.values() if one.admission_number in numbers]
+            seats = [
+                one
+                for one in self._state.seats.values()
+                if one.admission_number in numbers
+                or (one.seat_id == seat_id and not one.is_present)
+            ]  # the seat that was named also when an earlier commit was not heard of
             for seat in seats:
                 seat.is_present = True
         await self._core.tell_each(

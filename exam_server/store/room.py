@@ -269,6 +269,14 @@ def move_sessions(
     return list(db.scalars(query))
 
 
+def count_sessions_in(db: Session, session_ids: Collection[str], state: str) -> int:
+    """How many of these sessions are in this state."""
+    query = select(SessionRow.session_id).where(
+        SessionRow.session_id.in_(session_ids), SessionRow.state == str(state)
+    )
+    return len(db.execute(query).all())
+
+
 def mark_all_present(db: Session) -> list[str]:
     """Mark everyone present who is logged in; returns their admission numbers.
 

@@ -64,10 +64,13 @@ def change_sitting(
     person: Person | None,
     elapsed_ms: int,
     reading: ClockReading,
+    known: SittingState | None = None,
 ) -> SittingState:
     """Take the sitting one step on; `person` is None when time is up for everybody.
 
-    Sessions that never began are closed by the end.
+    Sessions that never began are closed by the end. `known` is where the room believes that the
+    sitting stands: when it stands one step on already, an earlier commit was kept without our
+    hearing of it, and nothing more is to be done.
 
     Raises:
         StateError: `sitting.state`.
@@ -76,6 +79,10 @@ def change_sitting(
         row = tables.find_sitting(db)
         if row is None:
             raise StateError(SITTING_STATE, "还没有导入试卷包")
+        if known is not None and row.state != known:
+            wanted = next_sitting_state(known, event)
+            if row.state == wanted:
+                return wanted  # by a commit whose outcome was not heard
         row.state = str(next_sitting_state(SittingState(row.state), event))
         _note_elapsed(row, elapsed_ms, reading)
         row.changed_by = person.name if person else SYSTEM
@@ -229,10 +236,10 @@ def begin_sessions(
     if sitting is None or sitting.state != SittingState.RUNNING:
         raise StateError(SITTING_STATE, "考试没有在进行")
     before = SessionState.INITIAL
-    begun = tables.move_sessions(
-        db, session_ids, before, next_session_state(before, SessionEvent.BEGIN), begun_at_ms=at_ms
-    )
-    if len(begun) != len(session_ids):
+    after = next_session_state(before, SessionEvent.BEGIN)
+    begun = tables.move_sessions(db, session_ids, before, after, begun_at_ms=at_ms)
+    # Who has begun already did so by a commit whose outcome was not heard.
+    if tables.count_sessions_in(db, session_ids, after) != len(session_ids):
         raise StateError(SESSION_STATE, "有考生的会话不在可以开始的状态")
     for part in _in_lines(begun):
         log.record("sessions_begun", candidates=part, at_ms=at_ms)
@@ -255,6 +262,9 @@ def close_session(  # every field of the closing, each by name
         StateError: `session.state`, when it never began or was submitted before.
     """
     session = _session(db, session_id)
+    as_wanted = (SessionState.CLOSED, str(reason), receipt)
+    if (session.state, session.close_reason, session.receipt) == as_wanted:
+        return  # by a commit whose outcome was not heard
     is_late = session.state == SessionState.CLOSED and not session.receipt and bool(receipt)
     if not is_late:
         session.state = str(

@@ -15,7 +15,7 @@ from exam_core.model.identifiers import SeatId
 from exam_server import limits
 from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.audit_draft import AuditDraft, AuditRecorder
-from exam_server.folder import STORAGE_FULL
+from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 from exam_server.room.grouping import GroupedChanges
 from exam_server.room.services import conduct
 from exam_server.store import room as tables
@@ -23,18 +23,19 @@ from exam_server.store.engine import Db, Store, sqlite_url
 from exam_server.store.migrations import migrate
 from tests.support.fake_clock import FakeClock
 
+FULL = StorageError(STORAGE_FULL, "磁盘已满")
 GOOD, REFUSED, BROKEN_RULE, BUG = "good", "refused", "rule", "bug"
 
 
 class Trail(AuditTrail):
-    """A log whose disk is full when the test says so."""
+    """A log that fails when the test says so."""
 
-    is_full = False
+    failure: StorageError | None = None
 
     def append(self, draft: AuditDraft) -> None:
-        """Append, unless the disk is full."""
-        if self.is_full:
-            raise StorageError(STORAGE_FULL, "磁盘已满")
+        """Append, or fail."""
+        if self.failure:
+            raise self.failure
         super().append(draft)
 
 
@@ -123,7 +124,7 @@ def test_groups_do_what_the_model_says(bench: Bench, groups: list[tuple[bool, li
         expected: list[str] = []
         bench.shown.clear()
         for number, (is_full, kinds) in enumerate(groups):
-            bench.trail.is_full = is_full
+            bench.trail.failure = FULL if is_full else None
             codes = [f"{len(before)}.{number}.{place}" for place in range(len(kinds))]
             ends = await asyncio.gather(*map(bench.make, kinds, codes))
             # A full disk fails the group, but who was refused before may be told either.
@@ -136,12 +137,12 @@ def test_groups_do_what_the_model_says(bench: Bench, groups: list[tuple[bool, li
             assert ends == wanted
             if not is_full:
                 expected += [code for kind, code in zip(kinds, codes, strict=True) if kind == GOOD]
-        bench.trail.is_full = False
+        bench.trail.failure = None
         assert bench.shown == expected
         assert bench.codes_on_disk() == before + expected
         assert bench.codes_in_log() == before + expected
 
-    bench.trail.is_full = False
+    bench.trail.failure = None
     asyncio.run(scene())
 
 
@@ -243,10 +244,24 @@ def test_one_change_in_the_turn_is_whole_or_nothing(bench: Bench) -> None:
 
         async with bench.turn:
             assert await bench.changes.make_in_turn(work) == 1
-            bench.trail.is_full = True
+            bench.trail.failure = FULL
             with pytest.raises(StorageError, match=STORAGE_FULL):
                 await bench.changes.make_in_turn(work)
 
     asyncio.run(scene())
 
     assert bench.codes_on_disk() == bench.codes_in_log() == ["x"]
+
+
+def test_after_a_failed_sync_nothing_is_taken_any_more(bench: Bench) -> None:
+    """A full disk may be tried again; what another failure left on the disk is unknown."""
+
+    async def scene() -> list[str]:
+        bench.renew()
+        bench.trail.failure = StorageError(STORAGE_FAILED, "写入失败")
+        ends = [await bench.make(GOOD, "1")]
+        bench.trail.failure = None
+        return [*ends, await bench.make(GOOD, "2")]
+
+    assert asyncio.run(scene()) == [STORAGE_FAILED] * 2
+    assert bench.codes_on_disk() == []
