@@ -31,6 +31,16 @@ from tests.support.room_world import RoomWorld, make_room
 KIOSKS = 100
 
 
+class NoLine:
+    """Leads nowhere: what a seat was sent, it notes itself."""
+
+    def write(self, message: bytes) -> None:
+        """Drop it."""
+
+    def close(self, code: int) -> None:
+        """There is nothing to close."""
+
+
 class Seat(Connection):
     """One kiosk's connection, and what the server sent on it."""
 
@@ -45,7 +55,8 @@ class Seat(Connection):
                 signing_key=builders.KIOSK.public_key,
                 enrolled_by="wang",
                 issued_utc_ms=0,
-            )
+            ),
+            NoLine(),
         )
         self._centre_key = live.room.centre.signing_key
         self.sent: list[ServerMessage] = []
