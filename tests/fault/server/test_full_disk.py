@@ -84,12 +84,16 @@ def fill(disk: Path) -> Path:
 
 
 async def seen(proctor: Console, codes: set[str]) -> dict[str, Any]:
-    """The room as the proctor's page has it, once its alarms of the disk are these."""
+    """The room as the proctor's page has it, once it has these alarms of the disk, or none.
+
+    That space is low may have been told before: the other file did not fill it in one moment.
+    """
     async with asyncio.timeout(20):
         while True:
             reply = await asyncio.to_thread(proctor.get, "/proctor/state")
             room: dict[str, Any] = reply.json()["room"]
-            if {one["code"] for one in room["alarms"]} & _CODES == codes:
+            found = {one["code"] for one in room["alarms"]} & _CODES
+            if codes <= found and bool(codes) == bool(found):
                 return room
             await asyncio.sleep(0.1)
 

@@ -117,7 +117,7 @@ def test_killed_at_each_call_of_a_save(killed: CallKills, _round: int) -> None:
     async def play() -> None:
         async with killed.everybody_writes():
             await killed.at_each_call_of(lambda: save(1))
-            await killed.at_each_call_of(lambda: save(FRAMES_OF_A_LARGE_SAVE), step=3)
+            await killed.at_each_call_of(lambda: save(FRAMES_OF_A_LARGE_SAVE), step=2)
 
     asyncio.run(play())
     killed.tell()
