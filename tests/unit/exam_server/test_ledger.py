@@ -149,3 +149,15 @@ def test_a_loaded_segment_knows_no_frame_by_digest() -> None:
     (new,) = one.new_frames(2, (frames[2],))
     one.take(new)
     assert (one.frames, one.head) == (whole.frames, whole.head)
+
+
+def test_a_ledger_goes_on_from_what_is_found_on_disk() -> None:
+    """After a commit whose outcome nobody knew: nothing is known by digest, nothing is under way."""
+    frames = builders.frames(b"{}", b"{}", b"{}")
+    one = ledger(frames, durable=1)
+    one.answered = 1
+    one.found(2, ledger(frames[:2]).head)
+
+    assert (one.frames, one.durable, one.answered, one.forgotten(0, 3)) == (2, 2, 1, 2)
+    one.take(frames[2])
+    assert one.head == ledger(frames).head
