@@ -152,7 +152,7 @@ def test_a_loaded_segment_knows_no_frame_by_digest() -> None:
 
 
 def test_a_ledger_goes_on_from_what_is_found_on_disk() -> None:
-    """After a commit whose outcome nobody knew: nothing is known by digest, nothing is under way."""
+    """After a commit of unknown outcome: nothing is known by digest, nothing is under way."""
     frames = builders.frames(b"{}", b"{}", b"{}")
     one = ledger(frames, durable=1)
     one.answered = 1
