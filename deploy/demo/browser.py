@@ -23,13 +23,19 @@ class Person:
         ca: The server's CA certificate, the only one trusted.
         name: The account.
         password: Its password.
+        patience_s: How long an answer may take.
     """
 
-    def __init__(self, url: str, ca: Path, *, name: str, password: str) -> None:
+    def __init__(
+        self, url: str, ca: Path, *, name: str, password: str, patience_s: float = 30
+    ) -> None:
         context = ssl.create_default_context(cafile=str(ca))
         self.url = url
         self._http = httpx2.Client(
-            base_url=url, verify=context, headers={"Origin": url, "Accept": "text/html"}, timeout=30
+            base_url=url,
+            verify=context,
+            headers={"Origin": url, "Accept": "text/html"},
+            timeout=patience_s,
         )
         self._sign_in(name, password)
 

@@ -19,6 +19,7 @@ from deploy.demo.browser import Person
 from deploy.demo.processes import start, stop, wait_ready
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PATIENCE_S = 300.0  # five thousand forms are opened while the page waits
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -35,7 +36,11 @@ class RunningServer:
     def person(self, name: str) -> Person:
         """One of the staff, signed in at a browser of their own."""
         return Person(
-            self.console_url, self.room.folder.authority_file, name=name, password=PASSWORD
+            self.console_url,
+            self.room.folder.authority_file,
+            name=name,
+            password=PASSWORD,
+            patience_s=_PATIENCE_S,
         )
 
     def open_paper(self) -> None:
