@@ -64,6 +64,8 @@ join_code_tries_max = 5
 compare_digits = 6  # a person compares them; one chance in a million for who stands between
 join_code_life_ms = 10 * 60_000
 heartbeat_interval_ms = 10_000
+telemetry_kind_chars_max = 32
+telemetry_details_max = 8  # numbers in one report; it is a line, not a log
 proof_steps_max = 24  # sixteen million acknowledgements in one commit
 order_number_max = 2**53  # exact in every language; a million orders a second for 285 years
 

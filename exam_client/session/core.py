@@ -62,6 +62,8 @@ class SessionCore:
         self._evidence = EvidenceKeeper()
         self._stages_sent = 0
         self._is_submit_sent = False
+        self._connections = 0
+        self._is_link_told = False
         self._extra_ms: int | None = None
         self.is_moved = False
         self._is_alone = False
@@ -114,6 +116,7 @@ class SessionCore:
         self.is_attached = False
         self._stages_sent = 0
         self._is_submit_sent = False
+        self._is_link_told = False
         self.upload.disconnected()
 
     def next_message(self) -> messages.KioskMessage | None:
@@ -124,7 +127,7 @@ class SessionCore:
         if stages.index(self.attempt.resume.stage) > self._stages_sent:
             self._stages_sent += 1
             return messages.Stage(stage=stages[self._stages_sent])
-        return self.upload.next_save() or self._next_submit()
+        return self.upload.next_save() or self._next_submit() or self._next_report()
 
     @property
     def time_left_ms(self) -> int:
@@ -230,6 +233,7 @@ class SessionCore:
 
     def _on_attached(self, message: messages.Attached) -> None:
         self.is_attached = True
+        self._connections += 1
         self.attempt.attached(message.epochs, message.held)
         self.upload.attached(message.held, message.proofs)
         if self._is_alone:
@@ -275,6 +279,14 @@ class SessionCore:
             return None
         self._is_submit_sent = True
         return messages.Submit(segment_id=place.segment_id, seq=place.seq, receipt=place.receipt)
+
+    def _next_report(self) -> messages.Telemetry | None:
+        """How the line is, once on each connection, after everything else was sent."""
+        if self._is_link_told:
+            return None
+        self._is_link_told = True
+        details = {"connections": self._connections, "unsynced": self.upload.unsynced}
+        return messages.Telemetry(kind="link", details=details)
 
     def _set_clock(self, time_left_ms: int) -> None:
         if self.attempt.closing.is_writable:

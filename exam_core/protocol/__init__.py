@@ -3,5 +3,5 @@
 Specified in `docs/spec/lan-protocol.md`.
 """
 
-VERSION = 1
+VERSION = 2
 """The protocol version; both sides name it and refuse any other."""

@@ -21,6 +21,13 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=limits.journal_frames_max)]
 _Number = Annotated[int, msgspec.Meta(ge=1, le=limits.order_number_max)]
 
 
+_Word = Annotated[
+    str, msgspec.Meta(pattern=r"^[a-z_]+\Z", max_length=limits.telemetry_kind_chars_max)
+]
+
+_Reading = Annotated[int, msgspec.Meta(ge=0, le=limits.order_number_max)]
+
+
 class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all messages."""
 
@@ -101,6 +108,13 @@ class Heartbeat(_Message, frozen=True, kw_only=True, tag="heartbeat"):
     unsynced: _Count
 
 
+class Telemetry(_Message, frozen=True, kw_only=True, tag="telemetry"):
+    """How a kiosk fares, in numbers; nobody answers, and the server may drop it."""
+
+    kind: _Word
+    details: Annotated[dict[_Word, _Reading], msgspec.Meta(max_length=limits.telemetry_details_max)]
+
+
 # From the server
 
 
@@ -158,7 +172,7 @@ class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
     seq: int | None = None
 
 
-KioskMessage: TypeAlias = Attach | Deliver | Stage | Save | Submit | Heartbeat
+KioskMessage: TypeAlias = Attach | Deliver | Stage | Save | Submit | Heartbeat | Telemetry
 ServerMessage: TypeAlias = Attached | Ordered | Restore | Saved | Checkpointed | Refused
 
 _T = TypeVar("_T")

@@ -65,6 +65,11 @@ class RoomFolder:
         return self.path / "checkpoints.txt"
 
     @property
+    def telemetry_folder(self) -> Path:
+        """What kiosks tell of how they fare; may be deleted at any time."""
+        return self.path / "telemetry"
+
+    @property
     def ready_file(self) -> Path:
         """Addresses and process id of the running server."""
         return self.path / "run" / "ready.json"

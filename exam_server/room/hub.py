@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from exam_core.errors import StorageError
@@ -38,6 +39,7 @@ from exam_server.room.saving.writer import FrameWriter
 from exam_server.room.services import conduct
 from exam_server.room.signatures import NewestFrame, SignatureWatch
 from exam_server.room.steering import Steering
+from exam_server.room.telemetry import TelemetryHooks, TelemetryLog
 from exam_server.room.uploads import Uploads
 from exam_server.store.engine import DATABASE_UNREACHABLE, Store
 
@@ -62,6 +64,7 @@ class RoomHub:
         order_book: OrderBook,
         ack_book: AckBook,
         disk: DiskWatch,
+        telemetry_folder: Path,
         writing: Rounds | None = None,
     ) -> None:
         self.state = state
@@ -129,6 +132,15 @@ class RoomHub:
         self.feed = SeatFeed(
             state, clock.monotonic_ms, health=self.health.view, on_error=self.core.trouble
         )
+        self.telemetry = TelemetryLog(
+            telemetry_folder,
+            TelemetryHooks(
+                now_s=lambda: asyncio.get_running_loop().time(),
+                utc_ms=clock.utc_ms,
+                is_busy=lambda: self.writer.waiting_rows > limits.telemetry_busy_rows,
+                has_space=lambda: disk.has_space_for_extras,
+            ),
+        )
         self.conversations: set[Listening] = set()
         self.stopping = asyncio.Event()
         self.leaving = asyncio.Event()  # set by a signal, or when the room is no longer ours
@@ -164,11 +176,17 @@ class RoomHub:
         while True:
             self.core.spawn(self.signatures.look())
             self._close_silent()
+            await self._write_telemetry()
             try:
                 await self.course.tick()
             except Exception as error:  # noqa: BLE001  time goes on, whatever failed once
                 self.core.trouble(error)
             await asyncio.sleep(limits.clock_persist_interval_ms / 1000)
+
+    async def _write_telemetry(self) -> None:
+        """After everything else, once a second."""
+        if reports := self.telemetry.take_waiting():
+            await self.core.in_thread(self.telemetry.write, reports)
 
     def _close_silent(self) -> None:
         """One look at all each second, instead of a timer for each message."""

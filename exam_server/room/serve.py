@@ -157,6 +157,7 @@ def build_room(
             order_book=order_book,
             ack_book=ack_book,
             disk=disk,
+            telemetry_folder=folder.telemetry_folder,
             writing=writing,
         ),
         store=store,

@@ -212,6 +212,8 @@ class RoomModel:
                 return []
             case messages.Heartbeat():
                 return [self.clock(session)]
+            case messages.Telemetry():
+                return []
             case messages.Save():
                 return self._save(session, message)
             case messages.Submit():

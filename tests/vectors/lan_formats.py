@@ -10,7 +10,7 @@ from exam_core.model.states import SessionState, SittingState
 from exam_core.protocol import orders
 from exam_core.protocol.comparison import Revealed, commitment_to
 from exam_core.protocol.enrolment import prove_signing_key
-from exam_core.protocol.messages import Ordered, encode_message
+from exam_core.protocol.messages import Ordered, Telemetry, encode_message
 from tests.support import builders
 from tests.vectors.made import Folder, Made, flip
 from tests.vectors.recipes import KEYS
@@ -30,6 +30,20 @@ def lan_protocol() -> Iterator[Made]:
     yield from _orders(Folder("lan-protocol", "order"))
     yield from _enrolments(Folder("lan-protocol", "enrolment"))
     yield from _comparisons(Folder("lan-protocol", "comparison"))
+    yield from _telemetry(Folder("lan-protocol", "kiosk_message", version=2))
+
+
+def _telemetry(folder: Folder) -> Iterator[Made]:
+    message = Telemetry(kind="link", details={"connections": 2, "unsynced": 14})
+    data = encode_message(message)
+    yield folder.good("telemetry", data, "a kiosk's report")
+    for name, altered, claim in (
+        ("telemetry-kind", data.replace(b"link", b"LINK"), "capital letters in the kind"),
+        ("telemetry-word", data.replace(b"unsynced", b"unsynce!"), "no word in the details"),
+        ("telemetry-cut", data[:-1], "one byte too few"),
+        ("telemetry-type", data.replace(b"telemetry", b"telegraph"), "a type that is none"),
+    ):
+        yield folder.bad(name, altered, "protocol.malformed", claim)
 
 
 def _orders(folder: Folder) -> Iterator[Made]:

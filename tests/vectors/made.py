@@ -23,6 +23,7 @@ class Folder:
 
     name: str
     reader: str
+    version: int = 1
 
     def reading(self, reader: str) -> "Folder":
         """The same folder with another reader."""
@@ -30,7 +31,7 @@ class Folder:
 
     def good(self, name: str, data: bytes, claim: str, **given: str) -> Made:
         """A vector that is read to a value."""
-        file = f"{self.name}/v1/good-{name}"
+        file = f"{self.name}/v{self.version}/good-{name}"
         vector = Vector(
             file=f"{file}.bin",
             value=f"{file}.value.json",
@@ -42,7 +43,7 @@ class Folder:
 
     def bad(self, name: str, data: bytes, error: str, claim: str, **given: str) -> Made:
         """A vector that is refused with this code."""
-        file = f"{self.name}/v1/bad-{name}.bin"
+        file = f"{self.name}/v{self.version}/bad-{name}.bin"
         vector = Vector(file=file, reader=self.reader, claim=claim, error=error, given=given)
         return Made(vector, data)
 

@@ -57,7 +57,7 @@ from exam_core.model.identifiers import (
 from exam_core.model.roster import Candidate
 from exam_core.protocol.comparison import Revealed, comparison_number, is_committed
 from exam_core.protocol.enrolment import signing_proof_holds
-from exam_core.protocol.messages import Ordered, decode_server_message
+from exam_core.protocol.messages import Ordered, decode_kiosk_message, decode_server_message
 from exam_core.protocol.orders import OrderMark, check_order, open_order
 
 FOLDER = Path(__file__).parent
@@ -311,8 +311,13 @@ def _comparison(data: bytes, _: Keys, __: _Given) -> Any:
     return {"is_committed": is_committed(one.commitment, one.revealed), "number": number}
 
 
+def _kiosk_message(data: bytes, _: Keys, __: _Given) -> Any:
+    return decode_kiosk_message(data)
+
+
 READERS: dict[str, Callable[[bytes, Keys, _Given], Any]] = {
     "order": _order,
+    "kiosk_message": _kiosk_message,
     "enrolment": _enrolment,
     "comparison": _comparison,
     "canonical": _canonical,

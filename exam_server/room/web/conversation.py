@@ -21,6 +21,7 @@ from exam_core.protocol.messages import (
     Save,
     Stage,
     Submit,
+    Telemetry,
     decode_kiosk_message,
 )
 from exam_server import limits
@@ -152,6 +153,8 @@ class Conversation:
         elif self._is_delivering:
             if not isinstance(message, Heartbeat):
                 raise InputError(MESSAGE_MALFORMED, "补传时只收作答记录")
+        elif isinstance(message, Telemetry):
+            self._hub.telemetry.take(self._connection.seat_id, message)
         elif session.connection is self._connection:  # else a newer one speaks for the session
             self._hear(session, message)
         return None

@@ -19,6 +19,7 @@ from exam_core.errors import ExamError, InputError, StateError
 from exam_core.formats.centre_descriptor import sign_centre
 from exam_core.formats.trust_root import encode_root
 from exam_core.model.identifiers import SeatId
+from exam_core.protocol import VERSION
 from exam_core.protocol.comparison import Revealed, commitment_to
 from exam_server import limits
 from exam_server.room.services.comparison import Comparisons
@@ -210,7 +211,7 @@ def test_who_begins_again_and_again_is_shown_to_people(world: RoomWorld) -> None
     async def scene(live: LiveRoom) -> None:
         driver = KioskDriver(A01, live.room.folder)
         driver.kiosk_url = live.console_url
-        body = {"protocol": 1, "seat_id": "A01", "commitment": "00" * 32}
+        body = {"protocol": VERSION, "seat_id": "A01", "commitment": "00" * 32}
         replies = [await driver.post("/v1/enrol/commit", body) for _ in range(12)]
         assert [one.status_code for one in replies] == [200] * 10 + [409] * 2
         assert code_of(replies[-1]) == "compare.many"
@@ -228,10 +229,10 @@ def test_requests_are_checked(world: RoomWorld) -> None:
     async def scene(live: LiveRoom) -> None:
         driver = KioskDriver(A01, live.room.folder)
         driver.kiosk_url = live.console_url
-        body = {"protocol": 1, "seat_id": "Z9", "commitment": "00" * 32}
+        body = {"protocol": VERSION, "seat_id": "Z9", "commitment": "00" * 32}
         for change, code in (
             ({}, "seat.unknown"),
-            ({"protocol": 2}, "protocol.version"),
+            ({"protocol": VERSION + 1}, "protocol.version"),
             ({"more": 1}, "protocol.malformed"),
         ):
             reply = await driver.post("/v1/enrol/commit", {**body, **change})

@@ -5,6 +5,7 @@ import websockets
 from websockets.exceptions import ConnectionClosed
 
 from exam_core.errors import StorageError
+from exam_core.protocol import VERSION
 from exam_core.protocol.messages import Attach, Attached, Refused, Restore
 from exam_core.protocol.orders import Begin
 from exam_server.folder import STORAGE_FULL
@@ -137,7 +138,7 @@ def test_a_message_that_is_none_ends_the_connection_with_a_reason(world: RoomWor
 def _attach_again(driver: KioskDriver) -> Attach:
     assert driver.log_in_reply
     return Attach(
-        protocol=1,
+        protocol=VERSION,
         session_id=driver.log_in_reply.session_id,
         token=driver.log_in_reply.token,
         segment_id=driver.segment_id,

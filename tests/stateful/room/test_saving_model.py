@@ -45,6 +45,7 @@ from exam_core.formats.journal_entries import (
 from exam_core.formats.journal_reading import FormShape
 from exam_core.model.identifiers import FormNumber, PartId, SeatId, SegmentId
 from exam_core.model.states import SessionState, SittingEvent, SittingState
+from exam_core.protocol import VERSION
 from exam_core.protocol.http import LogInRequest
 from exam_core.protocol.messages import (
     Attach,
@@ -199,7 +200,7 @@ class SavingMachine(RuleBasedStateMachine):
         self.session = await self.room.hub.kiosks.attach(
             self.connection,
             Attach(
-                protocol=1,
+                protocol=VERSION,
                 session_id=self.session_id,
                 token=self.token,
                 segment_id=self.writer.segment_id,

@@ -24,6 +24,7 @@ from exam_core.protocol.messages import (
     ServerMessage,
     Stage,
     Submit,
+    Telemetry,
     decode_kiosk_message,
     decode_server_message,
     encode_message,
@@ -41,6 +42,7 @@ FROM_KIOSK: list[KioskMessage] = [
     Save(segment_id=SEGMENT_ID, first_seq=0, frames=FRAMES),
     Submit(segment_id=SEGMENT_ID, seq=3, receipt="0123"),
     Heartbeat(unsynced=0),
+    Telemetry(kind="link", details={"connections": 2, "unsynced": 14}),
 ]
 FROM_SERVER: list[ServerMessage] = [
     Attached(epochs={SEGMENT_ID: 1}, held=(HELD,), proofs=(PROOF,)),
