@@ -15,8 +15,9 @@ from pathlib import Path
 _SAMPLES_A_SECOND = 200
 
 _ROOM = (
-    *("core", "course", "deliver", "grouping", "hub", "intake", "kiosks", "live", "orders"),
-    *("saving", "services", "steering", "taken", "timing", "views"),
+    *("catching_up", "core", "course", "deliver", "flags", "grouping", "handing_in", "hub"),
+    *("intake", "kiosks", "live", "orders", "repeats", "saving", "services", "steering", "taken"),
+    *("timing", "views"),
 )
 
 PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -24,7 +25,13 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("signing acknowledgements and orders", ("acknowledgements.py", "orders.py", "Signer.sign")),
     ("opening frames, chain, entries", ("formats/journal", "saving/ledger.py", "canonical.py")),
     ("TLS", ("ssl.py", "sslproto")),
-    ("WebSocket and HTTP", ("websockets/", "uvicorn/", "starlette/", "kiosk_socket", "httptools")),
+    (
+        "WebSocket and HTTP",
+        (
+            *("exam_server/websocket.py", "room/web/conversation.py", "kiosk_socket", "wsproto"),
+            *("websockets/", "uvicorn/", "starlette/", "httptools", "guarded_http", "doorway"),
+        ),
+    ),
     ("messages", ("protocol/messages.py",)),
     ("database", ("sqlalchemy/", "store/", "sqlite3", "psycopg")),
     ("audit log", ("accounts/audit", "appended_file.py")),
