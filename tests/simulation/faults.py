@@ -17,6 +17,15 @@ from tests.simulation.server import ServerMachine
 
 _YEAR_MS = 365 * 86_400_000
 
+_RARE = {
+    Fault.KIOSK_GONE: 3.0,
+    Fault.EARLY_END: 3.0,
+    Fault.EXTEND: 3.0,
+    Fault.SERVER_CRASH: 1.0,  # five kinds bring the server down
+    Fault.SERVER_POWER: 1.0,
+    Fault.SERVER_STOP: 1.0,
+}
+
 
 class Saboteur:
     """See the module."""
@@ -93,7 +102,7 @@ class Saboteur:
         self._switch_on()
 
     async def _again_and_again(self, fault: Fault) -> None:
-        rare = 3.0 if fault in {Fault.KIOSK_GONE, Fault.EARLY_END, Fault.EXTEND} else 1.0
+        rare = _RARE.get(fault, 1.0)
         while not self.is_over:
             await asyncio.sleep(self._rng.expovariate(1 / (self._plan.every_s * rare)))
             if not self.is_over:

@@ -1,8 +1,8 @@
 """Looks at every message and at the room's clock, and asks the database whether they are true."""
 
 import hashlib
-from collections.abc import Callable
-from typing import TypeVar
+import sqlite3
+from typing import Any
 
 import msgspec
 
@@ -11,14 +11,15 @@ from exam_core.formats.journal import receipt_of
 from exam_core.model.identifiers import SeatId, SegmentId
 from exam_core.protocol import messages, orders
 from exam_server.room.hub import RoomHub
-from exam_server.store import frames
-from exam_server.store.engine import Db, Store
 from tests.simulation.loop import SimulatedLoop, present_process
 from tests.simulation.model import Model
 from tests.simulation.plan import Fault, Plan
 from tests.simulation.server import ServerMachine
 
-_T = TypeVar("_T")
+_FRAME_AT = (
+    "SELECT frame FROM frame JOIN segment ON segment.segment_no = frame.segment_no"
+    " WHERE segment_id = ? AND seq = ?"
+)
 
 
 class Watcher:
@@ -93,32 +94,37 @@ class Watcher:
 
     def frames_kept(self) -> int:
         """How many frames are committed; −1 while the server is down."""
-        return self._ask_database(frames.count_frames, -1)
+        found = self._ask_database("SELECT count(*) FROM frame")
+        return found[0] if found else -1
 
     def _check_durable(self, segment_id: SegmentId, frames: int) -> None:
         """What is acknowledged at this moment is committed at this moment."""
-        if frames and not self._frames_from(segment_id, frames - 1):
+        if frames and self.server.store and self._frame_at(segment_id, frames - 1) is None:
             self.model.wrong(f"acknowledged {frames} of {segment_id}, and not all are on disk")
 
     def _check_confirmed(self, message: messages.Ordered) -> None:
         """Whose hand-in is confirmed has the entry on disk."""
         what = msgspec.json.decode(message.order)["what"]
         submit = self._submits.get(what.get("receipt", ""))
-        if submit is not None:
-            found = self._frames_from(submit.segment_id, submit.seq)
-            if not found or receipt_of(found[0]) != submit.receipt:
+        if submit is not None and self.server.store:
+            frame = self._frame_at(submit.segment_id, submit.seq)
+            if frame is None or receipt_of(frame) != submit.receipt:
                 self.model.wrong(f"confirmed {submit}, and it is not on disk")
 
-    def _frames_from(self, segment_id: SegmentId, first: int) -> list[bytes]:
-        return self._ask_database(lambda db: frames.read_frames(db, segment_id, first), [])
+    def _frame_at(self, segment_id: SegmentId, seq: int) -> bytes | None:
+        found = self._ask_database(_FRAME_AT, segment_id, seq)
+        return found[0] if found else None
 
-    def _ask_database(self, ask: Callable[[Db], _T], otherwise: _T) -> _T:
-        """What is committed at this moment, past all that the room remembers."""
+    def _ask_database(self, statement: str, *values: str | int) -> tuple[Any, ...] | None:
+        """What is committed at this moment, past all that the room and its services know."""
         store = self.server.store
         if store is None:
-            return otherwise
-        with Store.transaction(store) as db:  # past the simulated disk
-            return ask(db)
+            return None
+        with store.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            found: tuple[Any, ...] | None = driver.execute(statement, values).fetchone()
+            return found
 
     def note(self, kind: str, machine: str = "", data: bytes = b"") -> None:
         """Something for the trace; the digest covers all of it."""
