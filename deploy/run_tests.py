@@ -100,7 +100,7 @@ GROUPS: tuple[Group, ...] = (
     Group("disk faults", 90, (_pytest(*PARALLEL, *DISK_FAULTS),), long_factor=30),
     Group("power cuts", 60, (_pytest(*PARALLEL, "tests/fault/power"),), long_factor=30),
     # Not with the property tests: measuring coverage would double its time.
-    Group("simulation", 60, (_pytest(*PARALLEL, "tests/simulation"),), long_factor=34),
+    Group("simulation", 90, (_pytest(*PARALLEL, "tests/simulation"),), long_factor=34),
     Group("malformed files", 70, (_pytest(*PARALLEL, "tests/fault/files"),), long_factor=100),
     Group("teeth", 60, (_pytest(*PARALLEL, "-rP", "tests/teeth"),)),
     # Kiosk and canaries share the 300 s of one budget.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
+from exam_client import limits as client_limits
 from exam_core.errors import ExamError
 from exam_server import limits as server_limits
 from tests.simulation.loop import present_process
@@ -29,6 +30,8 @@ def determined(seed: int) -> Iterator[None]:
     with ExitStack() as stack:
         # The exam is a minute long, so a server that comes back waits less before it ends it.
         stack.enter_context(mock.patch.object(server_limits, "return_wait_ms", 3_000))
+        # Half of all steps would be a kiosk that looks at its clock; nothing else hangs on it.
+        stack.enter_context(mock.patch.object(client_limits, "tick_ms", 500))
         # A group of changes ends by the number of its members alone, not by a real clock.
         stack.enter_context(mock.patch.object(server_limits, "group_work_ms_max", 10**9))
         for name, draw in {

@@ -8,7 +8,7 @@ from unittest import mock
 
 from exam_client.session import driver, enrolling, ports
 from exam_client.session.order_gate import OrderGate
-from exam_client.session.snapshot import KioskSnapshot
+from exam_client.session.snapshot import Connection, KioskSnapshot
 from exam_client.sync import link, room_http
 from exam_core.formats.results_content import SessionRecord
 from exam_core.model.identifiers import SeatId
@@ -272,7 +272,9 @@ class _Exam:
             if hub is None
             else [
                 f"{one.seat_id} {one.state} end={one.end_sent_at_ms} receipt={one.receipt!r}"
-                f" connected={one.connection is not None}"
+                f" connected={one.connection is not None} wants={one.wanted_receipt!r}"
+                f" submit={one.submit_entry} old={one.old_frames}"
+                f" {[(i.durable, i.frames, i.answered) for i in one.ledgers.values()]}"
                 for one in hub.state.sessions.values()
             ]
         )
@@ -325,10 +327,17 @@ class _Exam:
             await asyncio.sleep(0.5)
             self._proctor.follow_moves()
             for machine in self._machines.values():
-                if machine.snapshot is not None:
-                    now_s = self._loop.time()
-                    self.model.look(machine.seat_id, machine.starts, machine.snapshot, now_s)
+                self._look_at(machine)
             self.watcher.look_at_the_clock()
+
+    def _look_at(self, machine: KioskMachine) -> None:
+        snapshot, seat_id = machine.snapshot, machine.seat_id
+        is_seated = any(actor.machine is machine for actor in self._actors)
+        is_heard = any(not line.hangs for line in self._network.lines_of(seat_id))
+        if snapshot is not None:
+            is_online = is_seated and is_heard and snapshot.connection is Connection.ONLINE
+            now_s = self._loop.time() if is_online else None
+            self.model.look(seat_id, machine.starts, snapshot, online_at_s=now_s)
 
 
 def _has_handed_in(machine: KioskMachine) -> bool:

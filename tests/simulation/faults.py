@@ -21,9 +21,9 @@ _RARE = {
     Fault.KIOSK_GONE: 3.0,
     Fault.EARLY_END: 3.0,
     Fault.EXTEND: 3.0,
-    Fault.SERVER_CRASH: 1.0,  # five kinds bring the server down
-    Fault.SERVER_POWER: 1.0,
-    Fault.SERVER_STOP: 1.0,
+    Fault.SERVER_CRASH: 2.0,  # five kinds bring the server down
+    Fault.SERVER_POWER: 2.0,
+    Fault.SERVER_STOP: 2.0,
 }
 
 

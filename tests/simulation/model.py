@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exam_client.session.snapshot import Connection, KioskSnapshot, SavedState
+from exam_client.session.snapshot import KioskSnapshot, SavedState
 from exam_core.model.identifiers import AdmissionNumber, PartId, SeatId
 from exam_core.model.responses import BlanksResponse, Response, TextResponse
 
@@ -119,18 +119,20 @@ class Model:
         if snapshot.receipt is not None and not snapshot.is_closed_offline:
             candidate.confirmed.add(snapshot.receipt)
 
-    def look(self, seat_id: SeatId, start: int, snapshot: KioskSnapshot, now_s: float) -> None:
+    def look(
+        self, seat_id: SeatId, start: int, snapshot: KioskSnapshot, *, online_at_s: float | None
+    ) -> None:
         """A screen that has long been online shows all that was ever said to be on the server."""
         shown = self._shown.get((seat_id, start))
         if shown is None or snapshot.candidate is None:
             return
         is_same = shown.reconnects == snapshot.reconnects
         shown.reconnects = snapshot.reconnects
-        if snapshot.connection is not Connection.ONLINE or not is_same:
+        if online_at_s is None or not is_same:
             shown.online_since_s = None
         elif shown.online_since_s is None:
-            shown.online_since_s = now_s
-        elif now_s > shown.online_since_s + _RESTORED_AFTER_S:
+            shown.online_since_s = online_at_s
+        elif online_at_s > shown.online_since_s + _RESTORED_AFTER_S:
             candidate = self.candidates[snapshot.candidate.admission_number]
             for part_id, place in candidate.on_server.items():
                 if shown.places.get(part_id, -1) < place:

@@ -121,10 +121,12 @@ class SimulatedStore(Store):
         """See `Store`."""
         with super().connection() as connection:
             yield connection
-            self._has_changed(connection)
-            with self._disk.commit():
-                pass
-        self._disk.committed()
+            is_change = self._has_changed(connection)
+            if is_change:
+                with self._disk.commit():
+                    pass
+        if is_change:
+            self._disk.committed()
 
     def _has_changed(self, connection: Connection) -> bool:
         """Whether the transaction under way wrote anything."""

@@ -20,8 +20,8 @@ _SEEDS = 30
 _SEEDS_TO_FIND = 100
 """So many seeds find each planted fault."""
 
-_ONCE_WRONG: tuple[int, ...] = ()
-"""Seeds that found a fault in the product, which is mended now."""
+_ONCE_WRONG = (26, 53, 113, 146, 249)
+"""Seeds that found faults in the product which are mended now; changed plans give them new days."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,6 +5,7 @@ The room is enrolled, the paper was opened once; kiosks have their certificates 
 
 import atexit
 import functools
+import gc
 import hashlib
 import shutil
 import ssl
@@ -126,6 +127,7 @@ def centre() -> Centre:
     for name in ("room.db", "audit.jsonl", "checkpoints.txt"):
         if (world.folder.path / name).exists():
             shutil.copyfile(world.folder.path / name, kept / name)
+    gc.freeze()  # what is here now stays; looking through it again would slow every exam
     return Centre(
         roster=world.roster,
         room_code=code,

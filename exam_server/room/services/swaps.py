@@ -95,14 +95,19 @@ def check_reason(reason: str) -> None:
 
 
 def go_on(db: Db, log: AuditRecorder, session_id: SessionId, *, elapsed_ms: int) -> int:
-    """The paper is shown at the new seat: the time since the swap is given back.
+    """The paper is shown at the new seat: the time since the swap is given back, once.
+
+    Two can bring it about at the same moment: the kiosk by attaching, a person by confirming
+    presence. For the second nothing is left to give.
 
     Returns:
         All the time that the session was ever given.
     """
     session = db.get(tables.SessionRow, session_id)
-    if session is None or session.moved_at_ms is None:
+    if session is None:
         raise ValueError("only a session that was moved goes on")
+    if session.moved_at_ms is None:
+        return session.extra_ms
     away_ms = max(0, elapsed_ms - session.moved_at_ms)
     session.extra_ms += away_ms
     session.away_ms += away_ms
