@@ -14,6 +14,7 @@ from exam_core.formats.results_content import SessionRecord
 from exam_core.model.identifiers import SeatId
 from exam_core.model.states import SittingEvent, SittingState
 from exam_core.protocol import messages, orders
+from exam_server.room.kiosks import SESSION_TOKEN
 from exam_server.room.services.results_collecting import collect_sessions
 from tests.simulation.determined import determined, errors_seen, rng_of
 from tests.simulation.faults import Saboteur
@@ -345,5 +346,7 @@ def _has_handed_in(machine: KioskMachine) -> bool:
     core, snapshot = machine.core, machine.snapshot
     if core is None or snapshot is None:
         return True
+    if core.attach_refusal is not None and core.attach_refusal.code == SESSION_TOKEN:
+        return True  # seated elsewhere meanwhile: it delivers, and nobody answers its hand-in
     awaits_receipt = snapshot.receipt is not None and snapshot.is_closed_offline
     return core.upload.unsynced == 0 and not awaits_receipt
