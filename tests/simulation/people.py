@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from exam_client.session.driver import SessionDriver
-from exam_client.session.snapshot import Screen
+from exam_client.session.snapshot import KioskSnapshot, Screen
 from exam_core.errors import ExamError
 from exam_core.model.identifiers import SeatId
 from exam_core.model.roster import Candidate
@@ -57,7 +57,7 @@ class CandidateActor:
         while True:
             await asyncio.sleep(self._rng.expovariate(1 / self._plan.busy_s))
             snapshot = self.machine.snapshot
-            if snapshot is None:
+            if snapshot is None or not self._may_use(snapshot):
                 continue
             match snapshot.screen:
                 case Screen.LOG_IN:
@@ -79,6 +79,8 @@ class CandidateActor:
 
     def write(self, machine: KioskMachine) -> None:
         """Type a text; the model knows it before any screen shows it."""
+        if machine.snapshot is None or not self._may_use(machine.snapshot):
+            return
         part_id = self._rng.choice(PARTS)
         text = self.model.new_text(part_id)
         response = response_with(part_id, text)
@@ -88,6 +90,11 @@ class CandidateActor:
 
         if not machine.do(record):
             self.model.refused.add(text)
+
+    def _may_use(self, snapshot: KioskSnapshot) -> bool:
+        """Whether the screen shows nobody else's name; a machine may hear late that one left."""
+        who = snapshot.candidate
+        return who is None or who.admission_number == self.who.admission_number
 
     def _log_in(self) -> None:
         id_number = self.who.id_number
