@@ -235,15 +235,19 @@ class _Exam:
         self.watcher.note("heal")
         self._proctor.is_hurried = True
         self._saboteur.heal()
-        hub = self._server.hub
-        if hub is not None and hub.state.storage_problem:
-            self._server.crash(is_power=False)
-            self._server.start()
+        self._restart_if_broken()
         for actor in self._actors:
             actor.machine.start()
         for machine in self._machines.values():
             if machine.starts:
                 machine.start()
+
+    def _restart_if_broken(self) -> None:
+        """As the alarm advises."""
+        hub = self._server.hub
+        if hub is not None and (hub.state.storage_problem or hub.writer.failure):
+            self._server.crash(is_power=False)
+            self._server.start()
 
     async def _fixed_results(self) -> tuple[SessionRecord, ...] | None:
         """Try to fix the results until the room lets us; None when it never does."""
@@ -260,6 +264,7 @@ class _Exam:
         calm = before = 0
         while self._loop.time() < until:
             await asyncio.sleep(1)
+            self._restart_if_broken()
             kept = self.watcher.frames_kept()
             calm = calm + 1 if self._is_calm() and kept == before else 0
             before = kept
