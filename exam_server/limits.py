@@ -87,6 +87,7 @@ evidence_bytes_max = 16 * MIB
 catching_up_frames = 20  # checked in one go in the event loop: 2 ms
 catching_up_pause_s = 0.004  # between, so that a third of one core goes into it: 5,000 sessions of
 # 1,000 frames take half an hour, and who needs an answer sooner is put first
+catching_up_retry_s = 1.0  # after the database could not be read
 digests_kept = 16  # of a segment's frames on disk, up to twice as many: 1 KiB
 unchecked_frames_max = 40_000  # of one session while the paper is shut; two hours have 10,000
 unchecked_bytes_max = 64 * MIB  # the same, if each second brought a long essay anew

@@ -10,7 +10,7 @@ Event loop only.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from exam_core.errors import ExamError
+from exam_core.errors import ExamError, StorageError
 from exam_core.formats.journal import OpenedFrame, first_head, next_head
 from exam_core.model.identifiers import SegmentId, SessionId
 from exam_server import limits
@@ -72,6 +72,11 @@ class CatchingUp:
                 continue
             try:
                 await self._catch_up(session, check)
+            except StorageError as error:
+                self._core.trouble(error)
+                self._answer(session, error)
+                self._waiting[session.session_id] = session  # the database may come back
+                await asyncio.sleep(limits.catching_up_retry_s)
             except Exception as error:  # noqa: BLE001  one session that cannot be read; others go on
                 self._core.trouble(error)
                 self._answer(session, error)

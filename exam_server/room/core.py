@@ -55,7 +55,7 @@ class RoomCore:
         self.clock = clock
         self.state = state
         self.turn = asyncio.Lock()
-        self.changes = GroupedChanges(store, trail, self.turn, self.in_thread)
+        self.changes = GroupedChanges(store, trail, self.turn, self.in_thread, self.trouble)
         self.fenced_by: StorageError | None = None
         self.fenced = asyncio.Event()
         self._checkpoint_ms = clock.monotonic_ms()

@@ -50,15 +50,22 @@ class GroupedChanges:
         trail: Gets the lines of a group in one sync, before the group is committed.
         turn: Held from the beginning of a group until memory shows it.
         in_thread: Runs the work on the database.
+        on_broken: Told once when nothing is taken any more, and why.
     """
 
     def __init__(
-        self, store: Store, trail: AuditTrail, turn: asyncio.Lock, in_thread: InThread
+        self,
+        store: Store,
+        trail: AuditTrail,
+        turn: asyncio.Lock,
+        in_thread: InThread,
+        on_broken: Callable[[StorageError], None],
     ) -> None:
         self._store = store
         self._trail = trail
         self._turn = turn
         self._in_thread = in_thread
+        self._on_broken = on_broken
         self._waiting: deque[_Member] = deque()
         self._runner: asyncio.Task[None] | None = None
         self._broken: StorageError | None = None
@@ -123,6 +130,7 @@ class GroupedChanges:
             failure = _storage_error(error)
             if failure.code == STORAGE_FAILED and self._store.is_sqlite:
                 self._broken = failure
+                self._on_broken(failure)
             for member in group:
                 _answer(member, _copy(failure))
             return

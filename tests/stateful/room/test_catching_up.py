@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from exam_core.errors import StateError
+from exam_core.errors import StateError, StorageError
 from exam_core.formats.journal import SegmentWriter
 from exam_core.formats.journal_entries import encode_entry
 from exam_core.model.identifiers import SeatId
@@ -13,6 +13,7 @@ from exam_core.protocol.messages import Refused, Save, Saved
 from exam_server import limits
 from exam_server.room.saving.upkeep import Upkeep
 from exam_server.store import frames as frame_tables
+from exam_server.store.engine import DATABASE_UNREACHABLE
 from exam_server.store.frame_log import FrameLog
 from tests.support import builders
 from tests.support.kiosk_driver import KioskDriver
@@ -134,6 +135,35 @@ def test_a_session_that_cannot_be_read_does_not_stop_the_others(world: RoomWorld
             await hub.catching_up.caught_up(session_of(live, second))
             await until(lambda: any(one.code == "storage.frames" for one in hub.state.alarms))
             assert broken.is_behind
+
+    asyncio.run(play())
+
+
+def test_a_database_that_comes_back_is_read_again(
+    world: RoomWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proctor is told; the session catches up later without anybody asking."""
+    monkeypatch.setattr(limits, "catching_up_retry_s", 0.01)
+
+    async def play() -> None:
+        async with live_room(world) as live:
+            await live.start()
+            driver = await written(live, 1, 5)
+        async with live_room(world) as live:
+            behind, catching_up = session_of(live, driver), live.room.hub.catching_up
+            read, failures = catching_up._read_step, ["first"]
+
+            def fails_once(step: frame_tables.Step) -> tuple[list[bytes], frame_tables.Step]:
+                if failures:
+                    failures.clear()
+                    raise StorageError(DATABASE_UNREACHABLE, "连不上数据库")
+                return read(step)
+
+            monkeypatch.setattr(catching_up, "_read_step", fails_once)
+            opened = await asyncio.to_thread(live._open)
+            await live.room.hub.steering.paper_opened(opened)
+            await until(lambda: not behind.is_behind)
+            assert [one.code for one in live.room.hub.state.alarms] == [DATABASE_UNREACHABLE]
 
     asyncio.run(play())
 

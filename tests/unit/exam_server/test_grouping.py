@@ -48,12 +48,19 @@ class Bench:
         migrate(self.store, "accounts", "room")
         self.trail = Trail(folder / "audit.jsonl", self.clock)
         self.shown: list[str] = []
+        self.told: list[str] = []
         self.renew()
 
     def renew(self) -> None:
         """In the loop that runs now."""
         self.turn = asyncio.Lock()
-        self.changes = GroupedChanges(self.store, self.trail, self.turn, self.in_thread)
+        self.changes = GroupedChanges(
+            self.store,
+            self.trail,
+            self.turn,
+            self.in_thread,
+            lambda error: self.told.append(error.code),
+        )
 
     async def in_thread(self, work: Callable[[Any], Any], argument: Any) -> Any:
         """In the same thread: the order of things is the test's."""
@@ -254,7 +261,7 @@ def test_one_change_in_the_turn_is_whole_or_nothing(bench: Bench) -> None:
 
 
 def test_after_a_failed_sync_nothing_is_taken_any_more(bench: Bench) -> None:
-    """A full disk may be tried again; what another failure left on the disk is unknown."""
+    """A full disk may be tried again; what else failed is unknown, and somebody is told."""
 
     async def scene() -> list[str]:
         bench.renew()
@@ -264,4 +271,5 @@ def test_after_a_failed_sync_nothing_is_taken_any_more(bench: Bench) -> None:
         return [*ends, await bench.make(GOOD, "2")]
 
     assert asyncio.run(scene()) == [STORAGE_FAILED] * 2
+    assert bench.told == [STORAGE_FAILED]
     assert bench.codes_on_disk() == []
