@@ -60,7 +60,7 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group(
         "unit and property",
-        360,
+        270,
         (
             _pytest(
                 *PARALLEL,
@@ -78,13 +78,14 @@ GROUPS: tuple[Group, ...] = (
     # Sealing, malformed files and teeth share the 180 s of one budget.
     Group(
         "sealing",
-        50,
+        45,
         (_pytest(*PARALLEL, "-m", "sealing", "tests/unit", "tests/property"),),
         long_factor=100,
     ),
+    # Server faults, disk faults and power cuts share the 300 s of one budget.
     Group(
         "server faults",
-        300,
+        180,
         (
             _pytest(
                 "-n",
@@ -97,12 +98,12 @@ GROUPS: tuple[Group, ...] = (
             ),
         ),
     ),
-    Group("disk faults", 90, (_pytest(*PARALLEL, *DISK_FAULTS),), long_factor=30),
-    Group("power cuts", 60, (_pytest(*PARALLEL, "tests/fault/power"),), long_factor=30),
-    # Not with the property tests: measuring coverage would double its time.
+    Group("disk faults", 75, (_pytest(*PARALLEL, *DISK_FAULTS),), long_factor=30),
+    Group("power cuts", 45, (_pytest(*PARALLEL, "tests/fault/power"),), long_factor=30),
+    # Shares the 360 s of unit and property; not with them, as measuring coverage doubles its time.
     Group("simulation", 90, (_pytest(*PARALLEL, "tests/simulation"),), long_factor=34),
-    Group("malformed files", 70, (_pytest(*PARALLEL, "tests/fault/files"),), long_factor=100),
-    Group("teeth", 60, (_pytest(*PARALLEL, "-rP", "tests/teeth"),)),
+    Group("malformed files", 55, (_pytest(*PARALLEL, "tests/fault/files"),), long_factor=100),
+    Group("teeth", 80, (_pytest(*PARALLEL, "-rP", "tests/teeth"),)),
     # Kiosk and canaries share the 300 s of one budget.
     Group(
         "kiosk",

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.bench.server.making import PASSPHRASE, PASSWORD, BenchRoom
+from deploy.bench.server.modules import ROOT, module_command
 from deploy.demo.browser import Person
 from deploy.demo.processes import start, stop, wait_ready
 
@@ -113,7 +113,8 @@ class GeneratorProcess:
 
     def __init__(self, plan_file: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "deploy.bench.server.generator", str(plan_file)],
+            [*module_command("deploy.bench.server.generator"), str(plan_file)],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from deploy.bench.server.making import BenchRoom
+from deploy.bench.server.modules import ROOT, module_command
 
 
 @contextmanager
@@ -31,7 +31,8 @@ def naive_closed_loop(room: BenchRoom, *, clients: int, seconds: float) -> dict[
     with _serving("naive", *words) as (port, _):
         command = (port.strip(), room.folder.authority_file, clients, seconds, 200)
         done = subprocess.run(
-            [*_PYTHON, "deploy.bench.server.http_load", *map(str, command)],
+            [*module_command("deploy.bench.server.http_load"), *map(str, command)],
+            cwd=ROOT,
             check=True,
             capture_output=True,
         )
@@ -39,13 +40,11 @@ def naive_closed_loop(room: BenchRoom, *, clients: int, seconds: float) -> dict[
     return facts
 
 
-_PYTHON = (sys.executable, "-P", "-m")
-
-
 @contextmanager
 def _serving(name: str, *words: str | Path | int) -> Iterator[tuple[str, int]]:
     with subprocess.Popen(
-        [*_PYTHON, f"deploy.bench.server.peers.{name}", *map(str, words)],
+        [*module_command(f"deploy.bench.server.peers.{name}"), *map(str, words)],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
