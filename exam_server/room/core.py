@@ -22,7 +22,7 @@ from exam_server.room.grouping import GroupedChanges
 from exam_server.room.live import LiveAlarm, LiveSession, RoomState
 from exam_server.room.orders import OrderBook
 from exam_server.room.room_log import CheckpointReason
-from exam_server.room.services import conduct
+from exam_server.room.services import alarms
 from exam_server.store.engine import Store
 from exam_server.store.fence import SERVER_FENCED
 
@@ -225,7 +225,7 @@ class RoomCore:
 
         try:
             await self.changes.make(
-                lambda db, log: conduct.raise_alarm(
+                lambda db, log: alarms.raise_alarm(
                     db, log, self.clock, seat_id=seat_id, code=code, message=message
                 ),
                 show,

@@ -9,7 +9,7 @@ import asyncio
 from exam_server import limits
 from exam_server.room.core import SERVER, RoomCore
 from exam_server.room.reserve import CODE_OF_STATE, DiskState, DiskWatch
-from exam_server.room.services import conduct
+from exam_server.room.services import alarms
 
 
 class DiskCare:
@@ -44,6 +44,6 @@ class DiskCare:
 
     async def _settle(self, alarm_id: int) -> None:
         await self._core.changes.make(
-            lambda db, log: conduct.settle_own_alarm(db, log, alarm_id),
+            lambda db, log: alarms.settle_own_alarm(db, log, alarm_id),
             lambda _: self._core.alarm_settled(alarm_id),
         )

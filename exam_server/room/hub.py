@@ -36,7 +36,7 @@ from exam_server.room.repeats import compare_with_disk
 from exam_server.room.reserve import DiskWatch
 from exam_server.room.saving.rounds import Rounds
 from exam_server.room.saving.writer import FrameWriter
-from exam_server.room.services import conduct
+from exam_server.room.services import alarms
 from exam_server.room.signatures import NewestFrame, SignatureWatch
 from exam_server.room.steering import Steering
 from exam_server.room.telemetry import TelemetryHooks, TelemetryLog
@@ -224,7 +224,7 @@ class RoomHub:
             return  # the alarm and the line of the log tell of it; the space is for answers
         self.core.spawn(
             self.core.changes.make(
-                lambda db, _: conduct.keep_refused_frame(
+                lambda db, _: alarms.keep_refused_frame(
                     db, self.core.clock, segment_id=segment_id, seq=seq, frame=frame, code=code
                 ),
                 lambda _: None,

@@ -17,7 +17,7 @@ from exam_server.room.core import RoomCore
 from exam_server.room.course import Course
 from exam_server.room.live import CLOSE_LATER, CLOSE_REFUSED, LiveSeat, LiveSession
 from exam_server.room.room_log import CheckpointReason
-from exam_server.room.services import conduct, swaps
+from exam_server.room.services import alarms, conduct, swaps
 from exam_server.room.services.enrolment import SEAT_UNKNOWN
 from exam_server.room.services.opening import OpenedPaper
 from exam_server.room.services.results import state_on_disk
@@ -192,7 +192,7 @@ class Steering:
         """A person has looked at an alarm."""
         async with self._core.turn:
             await self._core.in_thread(
-                conduct.settle_alarm, self._core.store, self._core.trail, person, alarm_id
+                alarms.settle_alarm, self._core.store, self._core.trail, person, alarm_id
             )
             self._core.alarm_settled(alarm_id)
 

@@ -17,7 +17,7 @@ from exam_server.accounts.audit import AuditTrail
 from exam_server.accounts.audit_draft import AuditDraft, AuditRecorder
 from exam_server.folder import STORAGE_FAILED, STORAGE_FULL
 from exam_server.room.grouping import GroupedChanges
-from exam_server.room.services import conduct
+from exam_server.room.services import alarms
 from exam_server.store import room as tables
 from exam_server.store.engine import Db, Store, sqlite_url
 from exam_server.store.migrations import migrate
@@ -71,7 +71,7 @@ class Bench:
         """One change of a kind; returns how it ended."""
 
         def work(db: Db, log: AuditRecorder) -> str:
-            conduct.raise_alarm(db, log, self.clock, seat_id=SeatId("A01"), code=code, message="")
+            alarms.raise_alarm(db, log, self.clock, seat_id=SeatId("A01"), code=code, message="")
             if kind == REFUSED:
                 raise StateError("session.state", "不行")
             if kind == BROKEN_RULE:
@@ -245,7 +245,7 @@ def test_one_change_in_the_turn_is_whole_or_nothing(bench: Bench) -> None:
         bench.renew()
 
         def work(db: Db, log: AuditRecorder) -> int:
-            return conduct.raise_alarm(
+            return alarms.raise_alarm(
                 db, log, bench.clock, seat_id=SeatId("A01"), code="x", message=""
             )
 
