@@ -67,9 +67,10 @@ def read_samples(file: Path) -> list[tuple[tuple[str, ...], int]]:
     if not file.exists():
         return []
     samples = []
-    for line in file.read_text(errors="replace").splitlines():
+    for line in file.read_text(errors="replace").split("\n"):
         stack, _, count = line.rpartition(" ")
-        samples.append((tuple(stack.split(";")), int(count)))
+        if count.isdecimal():  # else the sampler was stopped in the middle of a line
+            samples.append((tuple(stack.split(";")), int(count)))
     return samples
 
 
