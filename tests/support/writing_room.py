@@ -6,8 +6,8 @@ Everybody keeps what was acknowledged, so that a test can hold it against any co
 import asyncio
 import itertools
 import shutil
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -18,6 +18,7 @@ from exam_server.room.folder import RoomFolder
 from exam_server.store import frames as frame_tables
 from exam_server.store.engine import Store, sqlite_url
 from tests.support import builders
+from tests.support.fork_server import ForkedServer, ForkServer
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.room_world import Console, RoomWorld, ServerProcess, open_paper
 
@@ -204,3 +205,19 @@ async def until_cut(work: Awaitable[object]) -> None:
     """Something that the server's end may cut short."""
     with suppress(*CUT):
         await work
+
+
+@asynccontextmanager
+async def writing_room(world: RoomWorld, servers: ForkServer) -> AsyncIterator[WritingRoom]:
+    """A running room whose server stops well in the end."""
+    server = ForkedServer(world.folder, servers)
+    room = WritingRoom(world, server)
+    try:
+        await room.everybody_writes()
+        yield room
+        for driver in room.drivers:
+            await driver.close()
+        assert await asyncio.to_thread(server.stop) == 0
+    finally:
+        if server.process and server.process.poll() is None:
+            server.kill()

@@ -6,8 +6,6 @@ had happened; the proctor sees it; and what the kiosks kept is taken after the d
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,30 +14,14 @@ from websockets.exceptions import ConnectionClosed
 from exam_core.protocol.messages import Refused, Saved
 from tests.support import builders
 from tests.support.disk_shim import Action, Call, DiskShim
-from tests.support.fork_server import ForkedServer, ForkServer
+from tests.support.fork_server import ForkServer
 from tests.support.kiosk_driver import KioskDriver
 from tests.support.room_world import Console, RoomWorld
-from tests.support.writing_room import WritingRoom, lost_frames
+from tests.support.writing_room import WritingRoom, lost_frames, writing_room
 
 pytestmark = pytest.mark.faults
 
 TRIES_MAX = 20
-
-
-@asynccontextmanager
-async def writing_room(world: RoomWorld, servers: ForkServer) -> AsyncIterator[WritingRoom]:
-    """A running room whose server stops well in the end."""
-    server = ForkedServer(world.folder, servers)
-    room = WritingRoom(world, server)
-    try:
-        await room.everybody_writes()
-        yield room
-        for driver in room.drivers:
-            await driver.close()
-        assert await asyncio.to_thread(server.stop) == 0
-    finally:
-        if server.process and server.process.poll() is None:
-            server.kill()
 
 
 async def send_some(driver: KioskDriver) -> None:

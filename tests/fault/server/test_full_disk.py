@@ -8,8 +8,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ import pytest
 from exam_core.limits import MIB
 from exam_server.room.folder import RoomFolder
 from exam_server.room.reserve import RESERVE_NAME
-from tests.support.fork_server import ForkedServer, ForkServer
+from tests.support.fork_server import ForkServer
 from tests.support.room_world import Console, RoomWorld
-from tests.support.writing_room import CUT, WritingRoom, lost_frames
+from tests.support.writing_room import CUT, WritingRoom, lost_frames, writing_room
 
 pytestmark = pytest.mark.faults
 
@@ -53,22 +53,6 @@ def small_world(world: RoomWorld, small_disk: Path) -> RoomWorld:
     shutil.copytree(world.folder.path, folder.path)
     folder.write_config(msgspec.structs.replace(folder.config(), reserve_mib=RESERVE_MIB))
     return replace(world, folder=folder)
-
-
-@asynccontextmanager
-async def writing_room(world: RoomWorld, servers: ForkServer) -> AsyncIterator[WritingRoom]:
-    """A running room."""
-    server = ForkedServer(world.folder, servers)
-    room = WritingRoom(world, server)
-    try:
-        await room.everybody_writes()
-        yield room
-        for driver in room.drivers:
-            await driver.close()
-        assert await asyncio.to_thread(server.stop) == 0
-    finally:
-        if server.process and server.process.poll() is None:
-            server.kill()
 
 
 def fill(disk: Path) -> Path:
